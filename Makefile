@@ -1,0 +1,121 @@
+# mxbound. `make run` sets up, builds and runs; `make check` tests.
+#
+#   make                 build into build/
+#   make run             install what is missing, build, run the resolver
+#   make demo            the same without the Internet: the lab, a table
+#   make check           all tests           SAN=address,undefined | thread
+#   make fuzz TIME=60    each fuzz target for that long (clang)
+#   make bench           figures beside the floor and the peers
+#   make clean
+
+CC ?= gcc
+SAN ?=
+comma := ,
+BUILD := build$(if $(SAN),/$(subst $(comma),-,$(SAN)))$(if $(filter clang%,$(CC)),/clang)
+
+# Packages of Debian 12: to build, and beyond that to test.
+BUILD_PACKAGES := gcc make pkg-config libunbound-dev libevent-dev libjemalloc-dev libsodium-dev
+CHECK_PACKAGES := libcmocka-dev nsd ldnsutils unbound dnsperf bind9-dnsutils \
+	python3 python3-pytest python3-pytest-timeout python3-dnspython \
+	iproute2 util-linux procps
+
+VERSION := 0.1.0
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wpointer-arith -Wwrite-strings -Wvla -Wformat=2 -Wundef
+CPPFLAGS += -D_GNU_SOURCE -Iinclude -DMX_VERSION='"$(VERSION)"'
+CFLAGS ?= -O2 -g
+CFLAGS += -std=c11 -fno-strict-aliasing -fstack-protector-strong -pthread $(WARNINGS)
+ifdef WERROR
+CFLAGS += -Werror
+endif
+ifndef SAN
+CPPFLAGS += -D_FORTIFY_SOURCE=2
+else
+CFLAGS += -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+LDFLAGS += -fsanitize=$(SAN)
+CPPFLAGS += -DMX_SANITIZED=1
+endif
+LDFLAGS += -pthread -Wl,-z,relro,-z,now
+
+# A layer is a folder; a library holds all of it but its program's main.c.
+LAYERS := base wire cache resolver supervisor front
+dir_base := src/base
+dir_wire := src/wire
+dir_cache := cache
+dir_resolver := src/resolver
+dir_supervisor := src/supervisor
+dir_front := src/front
+# What a layer may use, itself included, in link order.
+uses_base := base
+uses_wire := wire base
+uses_cache := cache base
+uses_resolver := resolver wire base
+uses_supervisor := supervisor base
+uses_front := front cache resolver wire base
+# Libraries from outside that a layer needs.
+libs_base :=
+libs_wire :=
+libs_cache := -lsodium -ljemalloc
+libs_resolver := -lunbound -levent_core
+libs_supervisor :=
+libs_front := -lsodium -ljemalloc -levent_core
+
+PROGRAMS := mxbound mxbound-front mxbound-resolver
+main_mxbound := src/main.c
+main_mxbound-front := src/front/main.c
+main_mxbound-resolver := src/resolver/main.c
+layer_mxbound := supervisor
+layer_mxbound-front := front
+layer_mxbound-resolver := resolver
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.SECONDEXPANSION:
+.PHONY: all clean
+all: $(PROGRAMS:%=$(BUILD)/%)
+
+sources = $(filter-out %/main.c,$(wildcard $(dir_$(1))/*.c))
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(call sources,$(1)))
+archive = $(BUILD)/lib$(1).a
+archives = $(foreach l,$(uses_$(1)),$(call archive,$(l)))
+outside = $(foreach l,$(uses_$(1)),$(libs_$(l)))
+
+$(BUILD)/obj/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+define layer_rules
+$(call archive,$(1)): $(call objects,$(1))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	ar rcs $$@ $$^
+endef
+$(foreach l,$(LAYERS),$(eval $(call layer_rules,$(l))))
+
+define program_rules
+$(BUILD)/$(1): $(patsubst %.c,$(BUILD)/obj/%.o,$(main_$(1))) $(call archives,$(layer_$(1)))
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $$@ $$^ $(call outside,$(layer_$(1)))
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program_rules,$(p))))
+
+# tests/unit/test_<layer>_<what>.c and tests/model/model_<layer>_<what>.c link
+# their layer and what it may use, so a break of the layers is a link error.
+UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c)) \
+	$(patsubst tests/model/%.c,%,$(wildcard tests/model/model_*.c))
+layer_of = $(word 2,$(subst _, ,$(1)))
+define unit_rules
+$(BUILD)/tests/$(1): $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/unit/$(1).c tests/model/$(1).c)) \
+		$(call archives,$(call layer_of,$(1)))
+	@mkdir -p $$(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $$@ $$^ $(call outside,$(call layer_of,$(1))) -lcmocka
+endef
+$(foreach t,$(UNIT),$(eval $(call unit_rules,$(t))))
+
+.PHONY: unit
+unit: $(UNIT:%=$(BUILD)/tests/%)
+	@for t in $^; do echo "== $$t"; timeout 300 $$t || exit 1; done
+
+clean:
+	rm -rf build
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

@@ -1,0 +1,76 @@
+/* mx_answer.h - what an answer is, between wire, cache and front.
+ *
+ * An answer is kept as a body: the octets that follow the question section of
+ * a response, without OPT. The question is echoed from each client's query;
+ * its QNAME has the same length whatever its case, so compression pointers
+ * into the question (offset 12 and on) hold for every client.
+ *
+ * Compression in a body points only at the question or at names that never
+ * move, so that the last answer RRset can be turned (see turn_at) without
+ * touching a pointer.
+ */
+#ifndef MX_ANSWER_H
+#define MX_ANSWER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MX_MESSAGE_MAX 65535u
+#define MX_NAME_MAX 255u
+#define MX_WHY_MAX 255u /* octets of EXTRA-TEXT kept with an answer */
+
+enum mx_validation { MX_INDETERMINATE, MX_INSECURE, MX_BOGUS, MX_SECURE };
+
+enum mx_answer_kind {
+	MX_ANSWER_POSITIVE,
+	MX_ANSWER_NODATA,
+	MX_ANSWER_NXDOMAIN,
+	MX_ANSWER_FAILURE, /* no body: resolution failed, RFC 9520 */
+};
+
+/* What is asked. qname is in wire format, uncompressed, lower-cased, with
+ * the root label. Borrowed wherever it is passed. */
+struct mx_key {
+	const uint8_t *qname;
+	uint8_t qname_len;
+	uint16_t qtype, qclass;
+};
+
+/* One form of a body.
+ *
+ *   octets  |RR|RR|RR| ...                    len octets
+ *   ttl_at  offset of each RR's TTL field in octets, ascending
+ *   turn_at offset of the first of turn_count RRs which all start with a
+ *           two-octet pointer and may be rotated; turn_count 0 or 1: none
+ */
+struct mx_form {
+	const uint8_t *octets;
+	uint32_t len;
+	uint16_t ancount, nscount, arcount;
+	uint16_t ttl_count;
+	const uint16_t *ttl_at;
+	uint16_t turn_at, turn_count;
+};
+
+struct mx_answer {
+	enum mx_answer_kind kind;
+	enum mx_validation state;
+	uint8_t rcode;	  /* NOERROR or NXDOMAIN; SERVFAIL for a failure */
+	uint32_t ttl_s;	  /* lifetime: least TTL of all RRs, negative TTLs after
+			     RFC 2308 section 5; 0: only for those waiting now */
+	uint16_t ede;	  /* INFO-CODE for a bogus answer or failure, or
+			     MX_EDE_NONE */
+	const char *why;  /* EXTRA-TEXT, NUL-terminated, at most MX_WHY_MAX;
+			     never NULL, "" for none */
+	struct mx_form plain; /* without DNSSEC RRs, except those asked for */
+	struct mx_form full;  /* with them; full.octets == plain.octets where
+				 both are the same */
+};
+
+/* Copy a form to out, which has room for form->len octets: TTLs lowered by
+ * age_s (never below 0), the turnable RRset rotated by turn. Pure. */
+void mx_form_write(const struct mx_form *form, uint32_t age_s, uint32_t turn,
+		   uint8_t *out);
+
+#endif

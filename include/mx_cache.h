@@ -1,0 +1,95 @@
+/* mx_cache.h - answers that may be given again until their TTL runs out.
+ *
+ * Owns     every octet stored: put copies in, get copies out; nobody holds a
+ *          pointer into the cache, so eviction needs no permission.
+ * Units    TTL: seconds. mx_instant: ms, passed in, so tests move time.
+ * Threads  any function but new and free, any thread. One shard lock at a
+ *          time, never held across a callback or system call.
+ * Errors   a miss is a result, not an error. put stores or it does not: no
+ *          caller can do anything about it, so it only says so.
+ * Memory   size_octets bounds everything: entries as the allocator rounds
+ *          them, tables, shards. An answer larger than a quarter of a shard
+ *          is not stored.
+ *
+ * Keys are lower-cased wire QNAME, type, class, compared whole: the hash
+ * (SipHash, random key per process) only finds the chain. DO, CD, AD, case,
+ * EDNS and transport are not in the key: an entry serves them all.
+ *
+ * An NXDOMAIN without an alias is kept under its name and class and serves
+ * every QTYPE (RFC 2308 section 5), unless it is bogus. A failure is kept
+ * beside the answer of the same key and never pushes it out (RFC 9520).
+ */
+#ifndef MX_CACHE_H
+#define MX_CACHE_H
+
+#include "mx_answer.h"
+#include "mx_clock.h"
+#include "mx_error.h"
+
+struct mx_cache;
+
+struct mx_cache_config {
+	size_t size_octets;
+	uint32_t failure_ttl_min_s, failure_ttl_max_s; /* RFC 9520: 1 .. 300 */
+	const uint8_t *hash_key; /* 16 octets, or NULL: random */
+	bool hash_constant;	 /* tests: every key in one chain */
+};
+
+enum mx_error mx_cache_new(const struct mx_cache_config *config,
+			   struct mx_cache **ret);
+void mx_cache_free(struct mx_cache *cache);
+
+enum mx_hit { MX_MISS, MX_HIT };
+
+/* What get found, without the octets. */
+struct mx_found {
+	enum mx_answer_kind kind;
+	enum mx_validation state;
+	uint8_t rcode;
+	uint16_t ede;
+	char why[MX_WHY_MAX + 1];
+	uint16_t ancount, nscount, arcount;
+	uint32_t len;	    /* octets of the form wanted */
+	bool copied;	    /* false: len > room, nothing was written */
+	uint32_t ttl_left_s; /* until it expires */
+};
+
+/* The form wanted (full or plain) of the answer to key, TTLs reduced by the
+ * time spent here, is copied to out if it fits in room octets. With full
+ * false and state bogus the octets are copied all the same: it is the
+ * caller's to give them only for CD=1. A cached failure is a hit of kind
+ * MX_ANSWER_FAILURE with len 0, only if no live answer exists.
+ * On MX_MISS *ret is untouched. */
+enum mx_hit mx_cache_get(struct mx_cache *cache, const struct mx_key *key,
+			 mx_instant now, bool full, uint8_t *out, size_t room,
+			 struct mx_found *ret);
+
+/* Keep an answer; ttl_s 0 is not kept. Replaces what the key had, and clears
+ * its failure. Returns whether it was stored. */
+bool mx_cache_put(struct mx_cache *cache, const struct mx_key *key,
+		  const struct mx_answer *answer, mx_instant now);
+
+/* Keep that resolution failed, for failure_ttl_min_s, twice as long for each
+ * failure that follows within the time the last one lasted, up to
+ * failure_ttl_max_s. Returns the seconds. */
+uint32_t mx_cache_put_failure(struct mx_cache *cache, const struct mx_key *key,
+			      uint16_t ede, const char *why, mx_instant now);
+
+/* Drop every entry of a name (all types, NXDOMAIN, failures); with below,
+ * of all names below it too. Returns how many. */
+size_t mx_cache_flush(struct mx_cache *cache, const uint8_t *qname,
+		      uint8_t qname_len, bool below);
+
+struct mx_cache_stats {
+	size_t octets, octets_max; /* of size_octets */
+	size_t entries;
+	uint64_t stored, replaced, evicted, expired, refused_too_big,
+		refused_no_memory;
+};
+void mx_cache_stats(struct mx_cache *cache, struct mx_cache_stats *ret);
+
+/* For tests: walk every shard, check lists, chains and accounting; returns
+ * NULL, or static text naming what is broken. */
+const char *mx_cache_check(struct mx_cache *cache);
+
+#endif

@@ -1,0 +1,54 @@
+/* mx_channel.h - questions to a resolver process and answers back.
+ *
+ * One SOCK_SEQPACKET pair for each worker and resolver. One message is one
+ * datagram; both sides check every length, and the front checks the packet
+ * again (mx_ingest.h): the resolver is not trusted.
+ *
+ *   question   u32 id | u16 qtype | u16 qclass | QNAME in wire format
+ *   answer     u32 id | u8 status | u8 sec | u16 why_len | why | packet
+ *
+ * Numbers are in host order: both ends are the same build.
+ */
+#ifndef MX_CHANNEL_H
+#define MX_CHANNEL_H
+
+#include "mx_answer.h"
+#include "mx_error.h"
+
+enum mx_channel_status {
+	MX_CHANNEL_ANSWER = 0,	/* packet holds the answer; sec says how good */
+	MX_CHANNEL_FAILED = 1,	/* no packet: SERVFAIL and the like */
+	MX_CHANNEL_REFUSED = 2, /* the resolver is full or could not ask */
+};
+
+#define MX_CHANNEL_QUESTION_MAX (8 + MX_NAME_MAX)
+#define MX_CHANNEL_WHY_MAX 1024u
+#define MX_CHANNEL_ANSWER_MAX (8 + MX_CHANNEL_WHY_MAX + MX_MESSAGE_MAX)
+
+struct mx_channel_question {
+	uint32_t id;
+	struct mx_key key; /* received: qname points into the buffer */
+};
+
+struct mx_channel_answer {
+	uint32_t id;
+	enum mx_channel_status status;
+	enum mx_validation state; /* insecure, bogus or secure */
+	const char *why;  /* not terminated; why_len octets */
+	uint16_t why_len;
+	const uint8_t *packet;
+	uint32_t packet_len;
+};
+
+/* Pure codecs. pack returns the length; buf has room for the _MAX above.
+ * unpack borrows from buf: MX_E_SHORT, MX_E_TRAILING, MX_E_LABEL.. as found. */
+size_t mx_channel_pack_question(const struct mx_channel_question *q,
+				uint8_t *buf);
+enum mx_error mx_channel_unpack_question(const uint8_t *buf, size_t len,
+					 struct mx_channel_question *ret);
+size_t mx_channel_pack_answer_head(const struct mx_channel_answer *a,
+				   uint8_t *buf); /* all but packet */
+enum mx_error mx_channel_unpack_answer(const uint8_t *buf, size_t len,
+				       struct mx_channel_answer *ret);
+
+#endif

@@ -1,0 +1,185 @@
+/* mx_config.h - the configuration: one table, one parser, one value each.
+ *
+ * The file has lines `key: value`, as in unbound.conf without sections; '#'
+ * starts a comment; a value may stand in double quotes. Keys that take
+ * several values repeat, and the first one written replaces the default.
+ * From this table come the struct, the parser, --help, the manual's and the
+ * README's tables, and the text that the supervisor hands to its children.
+ *
+ * Owns     struct mx_config owns all its strings; free with mx_config_clear.
+ * Threads  read-only after loading: any.
+ * Errors   to a text buffer: "FILE:LINE: what is wrong; what would be right".
+ */
+#ifndef MX_CONFIG_H
+#define MX_CONFIG_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "mx_error.h"
+#include "mx_log.h"
+
+/* Kinds of values and the member each makes:
+ *   BOOL   yes | no                        bool
+ *   COUNT  a number                        uint64_t
+ *   SIZE   octets, with k, m or g          uint64_t
+ *   SECS   seconds, or with s, m, h, d     uint64_t, seconds
+ *   MSEC   milliseconds, or with ms, s     uint64_t, milliseconds
+ *   CHOICE one of the words in `unit`      unsigned, index of the word
+ *   TEXT   a string, path or name          char *, "" if unset
+ *   LIST   repeatable, see each key        struct mx_texts
+ * The checkers of LIST entries are in config.c; parsed forms below.
+ *
+ *        member              key                  kind   default min max unit, help */
+#define MX_OPTIONS(X) \
+	X(listen, "listen", LIST, "127.0.0.1@5335 ::1@5335", 0, 64, "ADDR@PORT", \
+	  "address to answer DNS on, UDP and TCP") \
+	X(access_control, "access-control", LIST, "127.0.0.0/8 allow|::1/128 allow", 0, 1000, "CIDR allow|refuse|drop", \
+	  "who may ask; the longest prefix decides; all others are refused") \
+	X(workers, "workers", COUNT, "0", 0, 64, "threads", \
+	  "threads that answer clients; 0: one per core") \
+	X(resolvers, "resolvers", COUNT, "0", 0, 16, "processes", \
+	  "processes that resolve and validate; 0: one for two cores") \
+	X(cache_size, "cache-size", SIZE, "64m", 1048576, 1099511627776, "octets", \
+	  "memory for answers, all counted; more is never used for them") \
+	X(ttl_max, "ttl-max", SECS, "1d", 1, 604800, "s", \
+	  "no answer is kept longer") \
+	X(negative_ttl_max, "negative-ttl-max", SECS, "15m", 0, 10800, "s", \
+	  "no NODATA or NXDOMAIN is kept longer, so that a new MX is seen soon") \
+	X(bogus_ttl_max, "bogus-ttl-max", SECS, "60", 1, 300, "s", \
+	  "an answer that failed validation is asked again after this") \
+	X(failure_ttl_min, "failure-ttl-min", SECS, "1", 1, 300, "s", \
+	  "a question that failed is not asked again for this long") \
+	X(failure_ttl_max, "failure-ttl-max", SECS, "30", 1, 300, "s", \
+	  "the wait doubles with each further failure, up to this") \
+	X(query_deadline, "query-deadline", MSEC, "4000", 100, 4500, "ms", \
+	  "a client hears SERVFAIL after this; the work goes on") \
+	X(question_lifetime, "question-lifetime", SECS, "60", 5, 600, "s", \
+	  "work on a question is given up after this") \
+	X(in_flight_max, "in-flight-max", COUNT, "8192", 16, 1000000, "questions", \
+	  "questions in flight and clients waiting for them, in total") \
+	X(in_flight_client_max, "in-flight-client-max", COUNT, "2048", 1, 1000000, "questions", \
+	  "the same, for one client address") \
+	X(udp_size_max, "udp-size-max", COUNT, "1232", 512, 4096, "octets", \
+	  "longest UDP reply; what is longer goes over TCP (RFC 9715)") \
+	X(tcp_connections_max, "tcp-connections-max", COUNT, "1024", 8, 100000, "connections", \
+	  "TCP connections at the same time; past it the one idle longest goes") \
+	X(tcp_connections_client_max, "tcp-connections-client-max", COUNT, "256", 1, 100000, "connections", \
+	  "the same, for one client address") \
+	X(tcp_in_flight_max, "tcp-in-flight-max", COUNT, "64", 1, 10000, "questions", \
+	  "questions in flight on one connection; then it is read no further") \
+	X(tcp_idle_timeout, "tcp-idle-timeout", MSEC, "10s", 100, 600000, "ms", \
+	  "a connection with nothing asked and nothing to answer is closed") \
+	X(tcp_message_timeout, "tcp-message-timeout", MSEC, "5s", 100, 600000, "ms", \
+	  "a query must arrive, and a reply be taken, within this") \
+	X(root_hints, "root-hints", TEXT, "", 0, 0, "FILE", \
+	  "name servers of the root in zone file format; built in if unset") \
+	X(trust_anchor_file, "trust-anchor-file", TEXT, "", 0, 0, "FILE", \
+	  "DS or DNSKEY records to trust, in zone file format; the root's are built in if unset") \
+	X(state_dir, "state-dir", TEXT, "", 0, 0, "FOLDER", \
+	  "keeps the root's trust anchor current (RFC 5011) across restarts") \
+	X(forward_zone, "forward-zone", LIST, "", 0, 1000, "ZONE ADDR[@PORT]...", \
+	  "ask these recursive resolvers for names at and below ZONE") \
+	X(stub_zone, "stub-zone", LIST, "", 0, 1000, "ZONE ADDR[@PORT]...", \
+	  "ask these authoritative servers for names at and below ZONE") \
+	X(qname_minimisation, "qname-minimisation", BOOL, "no", 0, 0, "yes|no", \
+	  "show name servers no more of a name than they need (RFC 9156), at the price of round trips") \
+	X(ipv6_upstream, "ipv6-upstream", CHOICE, "auto", 0, 0, "auto|yes|no", \
+	  "ask name servers over IPv6; auto: when a root or forward server answers over it") \
+	X(ipv6_probe_interval, "ipv6-probe-interval", SECS, "60", 1, 86400, "s", \
+	  "how often auto looks again") \
+	X(resolver_option, "resolver-option", LIST, "", 0, 1000, "KEY: VALUE", \
+	  "a libunbound option, from the list in the manual") \
+	X(user, "user", TEXT, "", 0, 0, "NAME", \
+	  "account to work as when started as root; unset: mxbound if there is such an account, else nobody") \
+	X(log_level, "log-level", CHOICE, "notice", 0, 0, "error|warning|notice|info|debug", \
+	  "least important lines to log")
+
+#define MX_CONFIG_ERROR_MAX 512
+
+struct mx_texts {
+	char **at;
+	size_t count;
+};
+
+struct mx_config {
+#define MX_MEMBER_BOOL bool
+#define MX_MEMBER_COUNT uint64_t
+#define MX_MEMBER_SIZE uint64_t
+#define MX_MEMBER_SECS uint64_t
+#define MX_MEMBER_MSEC uint64_t
+#define MX_MEMBER_CHOICE unsigned
+#define MX_MEMBER_TEXT char *
+#define MX_MEMBER_LIST struct mx_texts
+#define X(member, key, kind, def, min, max, unit, help) MX_MEMBER_##kind member;
+	MX_OPTIONS(X)
+#undef X
+};
+
+enum mx_ipv6_upstream { MX_IPV6_AUTO, MX_IPV6_YES, MX_IPV6_NO };
+
+/* All members NULL or zero: the state that clear leaves. */
+void mx_config_clear(struct mx_config *config);
+
+/* Load defaults, then the file (NULL: none), then `sets`, each "KEY=VALUE",
+ * which come from the command line and replace what the file says. Checks
+ * each value, then what belongs together (forward addresses that are our
+ * own, minimum above maximum, ...).
+ * On error *ret is cleared and error says where and why. */
+enum mx_error mx_config_load(struct mx_config *ret, const char *file,
+			     char *const *sets, size_t set_count,
+			     char error[MX_CONFIG_ERROR_MAX]);
+
+/* The text that load reads back as the same configuration; every key. Write
+ * to fd. And read it from fd (offset 0 on), in a child. */
+enum mx_error mx_config_write(const struct mx_config *config, int fd);
+enum mx_error mx_config_read(struct mx_config *ret, int fd,
+			     char error[MX_CONFIG_ERROR_MAX]);
+
+/* Tables for people: --help's part on options, and the README's. */
+#include <stdio.h>
+void mx_config_help(FILE *out);
+void mx_config_markdown(FILE *out);
+
+/* ---- parsed forms of LIST entries; load has checked them already ---- */
+
+/* "ADDR@PORT", "ADDR" (default_port), "[v6]@PORT" too. Scope ids are kept. */
+bool mx_address_parse(const char *text, uint16_t default_port,
+		      struct sockaddr_storage *ret, socklen_t *ret_len);
+/* "127.0.0.1@53", "::1@53". */
+#define MX_ADDRESS_TEXT_MAX 80
+void mx_address_text(const struct sockaddr *addr,
+		     char ret[MX_ADDRESS_TEXT_MAX]);
+
+enum mx_acl_action { MX_ACL_ALLOW, MX_ACL_REFUSE, MX_ACL_DROP };
+struct mx_acl_rule {
+	int family;
+	uint8_t prefix[16]; /* 4 octets for AF_INET */
+	uint8_t prefix_bits;
+	enum mx_acl_action action;
+};
+bool mx_acl_rule_parse(const char *text, struct mx_acl_rule *ret);
+
+/* "ZONE ADDR[@PORT]...": the zone in presentation format, then up to
+ * MX_ZONE_ADDRESSES_MAX addresses. ret_zone points to malloc'ed memory. */
+#define MX_ZONE_ADDRESSES_MAX 16
+struct mx_zone_rule {
+	char *zone; /* absolute, with final dot; owned */
+	unsigned address_count;
+	struct sockaddr_storage address[MX_ZONE_ADDRESSES_MAX];
+};
+bool mx_zone_rule_parse(const char *text, struct mx_zone_rule *ret);
+void mx_zone_rule_clear(struct mx_zone_rule *rule);
+
+/* libunbound options an operator may set with resolver-option; the others
+ * would undo what this program promises. */
+bool mx_resolver_option_allowed(const char *key);
+
+/* Resolved counts: 0 in the file means "by the number of cores". */
+unsigned mx_config_workers(const struct mx_config *config);
+unsigned mx_config_resolvers(const struct mx_config *config);
+
+#endif

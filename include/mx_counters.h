@@ -1,0 +1,64 @@
+/* mx_counters.h - what is counted, one row each.
+ *
+ * Threads  one struct per worker, written by that worker alone with relaxed
+ *          stores; anyone may read and sum. No lock on the hot path.
+ *
+ * The classes partition the queries: `queries` is always the sum of the rows
+ * marked MX_CLASS once nothing is in flight, and tests assert it.
+ */
+#ifndef MX_COUNTERS_H
+#define MX_COUNTERS_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+/*        name                 a query falls into exactly one such class */
+#define MX_COUNTERS(X) \
+	X(queries, 0, "queries received, any transport") \
+	X(queries_tcp, 0, "of these, over TCP") \
+	X(hits, 1, "answered from the cache within the TTL") \
+	X(hits_failure, 1, "answered SERVFAIL from a cached failure") \
+	X(local, 1, "answered locally: special names, ANY") \
+	X(joined, 1, "waited on an identical question in flight") \
+	X(misses, 1, "sent to a resolver") \
+	X(rejected, 1, "answered FORMERR, NOTIMP, BADVERS or REFUSED before lookup") \
+	X(dropped, 1, "not answered: not a query, or the client may not ask") \
+	X(overloads, 1, "answered SERVFAIL because a bound on questions in flight was reached") \
+	X(deadlines, 0, "answered SERVFAIL because no answer came in time") \
+	X(bogus, 0, "answered SERVFAIL because validation failed") \
+	X(truncated, 0, "replies sent with TC because they did not fit") \
+	X(send_errors, 0, "replies the socket did not take") \
+	X(upstream_answers, 0, "answers that came back from a resolver") \
+	X(upstream_failures, 0, "of these, without usable data") \
+	X(upstream_rejected, 0, "of these, malformed or to another question") \
+	X(resent, 0, "questions asked again because their resolver died") \
+	X(tcp_accepted, 0, "TCP connections accepted") \
+	X(tcp_refused, 0, "TCP connections closed at once because of a bound") \
+	X(tcp_timeouts, 0, "TCP connections closed because the peer was too slow")
+
+struct mx_counters {
+#define X(name, class, help) _Atomic uint64_t name;
+	MX_COUNTERS(X)
+#undef X
+};
+
+/* Add n to a counter owned by the calling thread: a plain add, no locked
+ * instruction, since nobody else writes it. */
+#define mx_count(counters, name, n) \
+	atomic_store_explicit(&(counters)->name, \
+		atomic_load_explicit(&(counters)->name, memory_order_relaxed) + (n), \
+		memory_order_relaxed)
+
+/* One row of the table, for printing. */
+struct mx_counter_row {
+	const char *name, *help;
+	int is_class;
+	uint16_t offset; /* into struct mx_counters */
+};
+extern const struct mx_counter_row mx_counter_rows[];
+extern const unsigned mx_counter_row_count;
+
+/* *sum += *add, row by row. */
+void mx_counters_add(struct mx_counters *sum, const struct mx_counters *add);
+
+#endif

@@ -1,0 +1,54 @@
+/* mx_ingest.h - an upstream packet made into an answer fit to keep.
+ *
+ * Nothing of the packet is trusted: the message is taken apart and written
+ * anew. What is kept:
+ *   answer      the chain from QNAME through CNAME and DNAME to the RRset of
+ *               QTYPE, with the RRSIGs of these; other owners are dropped
+ *   authority   SOA of a negative answer; NSEC and NSEC3; RRSIGs of these
+ *   additional  nothing
+ * Class IN only. TTLs: the top bit set means 0 (RFC 2181 section 8), capped;
+ * all RRs of an RRset get the least of its TTLs (section 5.2); RRSIGs follow
+ * what they cover. A negative answer's SOA gets min(its TTL, MINIMUM, cap)
+ * (RFC 2308 section 5); without SOA it lives 0 s.
+ *
+ * Names in RDATA are read with compression for the types of RFC 1035 and
+ * those of RFC 3597 section 4, and written uncompressed, except against the
+ * question and single names that never move (mx_answer.h).
+ *
+ * The plain form leaves out RRSIG, NSEC, NSEC3 unless QTYPE asks for that
+ * type by name (RFC 4035 section 3.2.1); DNSKEY, DS, NSEC3PARAM appear only
+ * where asked for anyhow. SOA of a negative answer stays.
+ *
+ * Pure; one thread per room.
+ */
+#ifndef MX_INGEST_H
+#define MX_INGEST_H
+
+#include "mx_wire.h"
+
+struct mx_ingest_limits {
+	uint32_t ttl_max_s;	      /* cap on every TTL */
+	uint32_t negative_ttl_max_s;  /* cap for NODATA and NXDOMAIN */
+	uint32_t bogus_ttl_max_s;     /* cap on the lifetime of a bogus answer */
+};
+
+/* Working memory, some hundred KiB: make one per thread and keep it.
+ * The answer points into it until the next call. */
+struct mx_ingest_room;
+struct mx_ingest_room *mx_ingest_room_new(void); /* NULL: no memory */
+void mx_ingest_room_free(struct mx_ingest_room *room);
+
+/* state goes into the answer as it is. ret->ede is MX_EDE_NONE and ret->why
+ * "": the caller, who knows why, sets them.
+ * Kind: NXDOMAIN by RCODE (also at the end of a CNAME chain, then with
+ * ancount > 0); else positive if an RR of QTYPE is at the chain's end (or
+ * QTYPE is CNAME and there is one); else NODATA.
+ * Errors: MX_E_MISMATCH (another question, not a response, RCODE other than
+ * NOERROR and NXDOMAIN, QDCOUNT != 1), MX_E_MALFORMED (any other defect,
+ * a chain of more than 32 names), MX_E_TOO_BIG. *ret is untouched then. */
+enum mx_error mx_ingest(const uint8_t *packet, size_t len,
+			const struct mx_key *key, enum mx_validation state,
+			const struct mx_ingest_limits *limits,
+			struct mx_ingest_room *room, struct mx_answer *ret);
+
+#endif
