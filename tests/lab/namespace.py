@@ -1,0 +1,94 @@
+"""The lab's own world: user, network, mount and pid namespaces.
+
+Outside, enter() starts this program again under unshare(1) and passes signals
+on. Inside, that program is the first process: when it ends, however it ends,
+the kernel ends everything it started.
+"""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+
+SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT}
+GRACE_S = 5                    # for the command to end after a signal
+SI_KERNEL = 0x80               # sent by the terminal: all its processes have it
+PR_SET_PDEATHSIG = 1
+
+HELP = """\
+lab: cannot make a user and network namespace here: {why}
+     In a container, allow it to (CAP_SYS_ADMIN, or a seccomp profile that lets
+     unshare through); elsewhere see sysctl kernel.unprivileged_userns_clone
+     and kernel.apparmor_restrict_unprivileged_userns.
+"""
+
+UNSHARE = ["unshare", "--map-root-user", "--net", "--mount", "--pid", "--fork",
+           "--kill-child", "--mount-proc"]
+
+
+def die_with_parent():
+    """In the child, before exec: our end, even by SIGKILL, is unshare's end."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS | {signal.SIGCHLD})
+
+
+def available():
+    """None, or why a lab cannot run here."""
+    try:
+        done = subprocess.run([*UNSHARE, "true"], capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return None if done.returncode == 0 else done.stderr.strip()
+
+
+def enter(command):
+    """Run command in new namespaces; returns its exit status, 128+N after a
+    signal N. It gets a descriptor, LAB_SIGNALS, from which it reads the
+    number, as one octet, of every signal sent to us alone."""
+    why = available()
+    if why:
+        sys.stderr.write(HELP.format(why=why))
+        return 77              # what test runners take for "skipped"
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS | {signal.SIGCHLD})
+    reading, writing = os.pipe()
+    child = subprocess.Popen([*UNSHARE, *command], pass_fds=[reading],
+                             env={**os.environ, "LAB_SIGNALS": str(reading)},
+                             preexec_fn=die_with_parent)
+    os.close(reading)
+    try:
+        return wait(child, writing)
+    finally:
+        if child.returncode is None:
+            child.kill()
+            child.wait()
+
+
+def wait(child, writing):
+    """Pass signals on until the child ends. The second one kills."""
+    ending = None
+    while True:
+        if ending is None:
+            got = signal.sigwaitinfo(SIGNALS | {signal.SIGCHLD})
+        else:
+            got = signal.sigtimedwait(SIGNALS | {signal.SIGCHLD}, GRACE_S)
+        if got is not None and got.si_signo == signal.SIGCHLD:
+            if child.poll() is not None:
+                code = child.returncode
+                return 128 - code if code < 0 else code
+            continue
+        if got is not None and got.si_code == SI_KERNEL:
+            continue
+        if ending is not None:
+            child.kill()
+            child.wait()
+            return 128 + ending
+        ending = got.si_signo
+        os.write(writing, bytes([ending]))
+
+
+def bring_up(addresses6):
+    """Inside: loopback with the IPv6 addresses of the lab's servers."""
+    commands = ["link set lo up"] + [f"address add {a}/128 dev lo nodad" for a in addresses6]
+    subprocess.run(["ip", "-batch", "-"], input="\n".join(commands) + "\n",
+                   text=True, check=True, timeout=10)
