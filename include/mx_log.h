@@ -2,8 +2,11 @@
  *
  * Threads  any. One write(2) a line, so lines of several processes that share
  *          standard error do not mix.
- * Limits   a line is cut at 1,000 octets. mx_log_limited() writes at most one
- *          line a second per struct mx_log_gate and says how many it left out.
+ * Limits   a line is cut at 1,000 octets. Control characters and octets that
+ *          are not UTF-8 are written as \xNN: names come from the network,
+ *          and a terminal obeys. mx_log_limited() writes at most one line a
+ *          second per struct mx_log_gate and says how many it left out.
+ * Errors   a line that standard error does not take is lost. errno is kept.
  *
  * Under systemd (JOURNAL_STREAM set) a line starts with its "<priority>".
  * On a terminal warnings and errors are coloured, unless NO_COLOR is set.
@@ -13,6 +16,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #define MX_LOG_LEVELS(X) \
 	X(ERROR, "error", 3) \
