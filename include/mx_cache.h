@@ -9,15 +9,22 @@
  *          caller can do anything about it, so it only says so.
  * Memory   size_octets bounds everything: entries as the allocator rounds
  *          them, tables, shards. An answer larger than a quarter of a shard
- *          is not stored.
+ *          (there is one for each MiB, at most 256) is not stored.
  *
  * Keys are lower-cased wire QNAME, type, class, compared whole: the hash
  * (SipHash, random key per process) only finds the chain. DO, CD, AD, case,
  * EDNS and transport are not in the key: an entry serves them all.
  *
  * An NXDOMAIN without an alias is kept under its name and class and serves
- * every QTYPE (RFC 2308 section 5), unless it is bogus. A failure is kept
- * beside the answer of the same key and never pushes it out (RFC 9520).
+ * every QTYPE (RFC 2308 section 5), unless it is bogus. It does not cut off
+ * answers of other types that are still live: they may be given until their
+ * own TTL ends. A positive or NODATA answer of the name ends it.
+ *
+ * A failure and a bogus answer are kept beside the answer of the same key and
+ * never push it out (RFC 9520 section 3.2). What get gives is, of those that
+ * are live, the first of: answer of the type, NXDOMAIN of the name, bogus
+ * answer, failure. What is no longer live stays until it is replaced or
+ * evicted, but is not given.
  */
 #ifndef MX_CACHE_H
 #define MX_CACHE_H
@@ -28,13 +35,17 @@
 
 struct mx_cache;
 
+#define MX_CACHE_SIZE_MIN 16384u
+
 struct mx_cache_config {
-	size_t size_octets;
+	size_t size_octets; /* at least MX_CACHE_SIZE_MIN */
 	uint32_t failure_ttl_min_s, failure_ttl_max_s; /* RFC 9520: 1 .. 300 */
 	const uint8_t *hash_key; /* 16 octets, or NULL: random */
 	bool hash_constant;	 /* tests: every key in one chain */
 };
 
+/* MX_E_CONFIG (size), MX_E_NO_MEMORY, MX_E_SYSTEM (no randomness); *ret is
+ * untouched then. */
 enum mx_error mx_cache_new(const struct mx_cache_config *config,
 			   struct mx_cache **ret);
 void mx_cache_free(struct mx_cache *cache);
@@ -51,11 +62,14 @@ struct mx_found {
 	uint16_t ancount, nscount, arcount;
 	uint32_t len;	    /* octets of the form wanted */
 	bool copied;	    /* false: len > room, nothing was written */
-	uint32_t ttl_left_s; /* until it expires */
+	uint32_t ttl_left_s; /* until it expires, rounded up: at least 1 */
 };
 
 /* The form wanted (full or plain) of the answer to key, TTLs reduced by the
- * time spent here, is copied to out if it fits in room octets. With full
+ * whole seconds spent here, is copied to out if it fits in room octets. Each
+ * copy turns the RRset at turn_at by one more. An answer put with ttl_s T is
+ * given strictly before T seconds have passed; a clock that goes back counts
+ * as no time. With full
  * false and state bogus the octets are copied all the same: it is the
  * caller's to give them only for CD=1. A cached failure is a hit of kind
  * MX_ANSWER_FAILURE with len 0, only if no live answer exists.
@@ -64,28 +78,36 @@ enum mx_hit mx_cache_get(struct mx_cache *cache, const struct mx_key *key,
 			 mx_instant now, bool full, uint8_t *out, size_t room,
 			 struct mx_found *ret);
 
-/* Keep an answer; ttl_s 0 is not kept. Replaces what the key had, and clears
- * its failure. Returns whether it was stored. */
+/* Keep an answer; ttl_s 0 is not kept, nor is kind MX_ANSWER_FAILURE (see
+ * put_failure). Whether or not it is stored, it ends what it supersedes: the
+ * key's answer, bogus answer, failure and the name's NXDOMAIN; a bogus answer
+ * only the key's bogus answer and failure. Returns whether it was stored. */
 bool mx_cache_put(struct mx_cache *cache, const struct mx_key *key,
 		  const struct mx_answer *answer, mx_instant now);
 
-/* Keep that resolution failed, for failure_ttl_min_s, twice as long for each
- * failure that follows within the time the last one lasted, up to
- * failure_ttl_max_s. Returns the seconds. */
+/* Keep that resolution failed, for failure_ttl_min_s, and twice as long as
+ * the last time for each failure that comes within five minutes after the
+ * last one ran out, up to failure_ttl_max_s. A failure while one still lasts
+ * changes nothing: it is another worker's word of the same outage. An answer
+ * put in between starts anew. Returns the seconds until it ends. */
 uint32_t mx_cache_put_failure(struct mx_cache *cache, const struct mx_key *key,
 			      uint16_t ede, const char *why, mx_instant now);
 
-/* Drop every entry of a name (all types, NXDOMAIN, failures); with below,
+/* qname as in mx_key. Drop every entry of a name (all types, NXDOMAIN, failures); with below,
  * of all names below it too. Returns how many. */
 size_t mx_cache_flush(struct mx_cache *cache, const uint8_t *qname,
 		      uint8_t qname_len, bool below);
 
 struct mx_cache_stats {
-	size_t octets, octets_max; /* of size_octets */
+	size_t octets, octets_max; /* in use, and size_octets */
 	size_t entries;
-	uint64_t stored, replaced, evicted, expired, refused_too_big,
-		refused_no_memory;
+	uint64_t stored;   /* answers and failures */
+	uint64_t replaced; /* ended by a later answer or failure */
+	uint64_t evicted;  /* had to go for want of room */
+	uint64_t expired;  /* misses where an answer was kept, but too old */
+	uint64_t refused_too_big, refused_no_memory; /* not stored */
 };
+/* Shard after shard: a sum of what was true at slightly different times. */
 void mx_cache_stats(struct mx_cache *cache, struct mx_cache_stats *ret);
 
 /* For tests: walk every shard, check lists, chains and accounting; returns

@@ -1,0 +1,378 @@
+/* cache.c - the calls of mx_cache.h: find the shard, lock it, copy. */
+#include "mx_cache.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "mx_ede.h"
+#include "shard.h"
+
+#define SHARDS_MAX 256u
+#define SHARD_OCTETS_MIN (1024u * 1024u)
+
+/* RFC 9520 section 3.2 lets no failure last longer than five minutes; the
+ * next one within as long again goes on from there. It is not less, because
+ * a question to dead servers takes a minute to fail: its back-off would
+ * start anew each time. */
+#define FAILURE_MEMORY_S 300
+
+struct mx_cache {
+	struct memory memory;
+	struct hasher hasher;
+	size_t octets_max;
+	uint32_t failure_min_s, failure_max_s;
+	uint32_t shard_count; /* a power of two */
+	struct shard *shards;
+};
+
+/* ---- making ---- */
+
+/* As many as there are MiB, so that a lock is rarely contended for and the
+ * quarter of a shard still takes the longest answer. */
+static uint32_t shards_for(size_t size_octets)
+{
+	uint32_t count = 1;
+
+	while (count < SHARDS_MAX && size_octets / SHARD_OCTETS_MIN >= 2 * count)
+		count *= 2;
+	return count;
+}
+
+static size_t shards_len(const struct mx_cache *cache)
+{
+	return cache->shard_count * sizeof *cache->shards;
+}
+
+static size_t fixed_octets(const struct mx_cache *cache)
+{
+	return sizeof *cache + memory_charge(&cache->memory, shards_len(cache));
+}
+
+static enum mx_error shards_new(struct mx_cache *cache)
+{
+	size_t fixed = fixed_octets(cache);
+	enum mx_error err = MX_OK;
+
+	if (fixed > cache->octets_max)
+		return MX_E_CONFIG;
+	cache->shards = memory_alloc_table(&cache->memory, shards_len(cache));
+	if (cache->shards == NULL)
+		return MX_E_NO_MEMORY;
+	for (uint32_t i = 0; i < cache->shard_count && err == MX_OK; i++)
+		err = shard_init(&cache->shards[i], &cache->memory,
+				 (cache->octets_max - fixed) / cache->shard_count);
+	return err;
+}
+
+enum mx_error mx_cache_new(const struct mx_cache_config *config,
+			   struct mx_cache **ret)
+{
+	struct mx_cache *cache;
+	enum mx_error err;
+
+	if (config->size_octets < MX_CACHE_SIZE_MIN)
+		return MX_E_CONFIG;
+	cache = calloc(1, sizeof *cache);
+	if (cache == NULL)
+		return MX_E_NO_MEMORY;
+	err = memory_init(&cache->memory);
+	if (err != MX_OK) {
+		free(cache);
+		return err;
+	}
+	cache->octets_max = config->size_octets;
+	cache->shard_count = shards_for(config->size_octets);
+	cache->failure_min_s = config->failure_ttl_min_s > 0 ?
+		config->failure_ttl_min_s : 1;
+	cache->failure_max_s = config->failure_ttl_max_s > cache->failure_min_s ?
+		config->failure_ttl_max_s : cache->failure_min_s;
+	err = hasher_init(&cache->hasher, config->hash_key,
+			  config->hash_constant);
+	if (err == MX_OK)
+		err = shards_new(cache);
+	if (err != MX_OK) {
+		mx_cache_free(cache);
+		return err;
+	}
+	*ret = cache;
+	return MX_OK;
+}
+
+void mx_cache_free(struct mx_cache *cache)
+{
+	if (cache == NULL)
+		return;
+	if (cache->shards != NULL) {
+		for (uint32_t i = 0; i < cache->shard_count; i++)
+			shard_clear(&cache->shards[i], &cache->memory);
+		memory_free_table(&cache->memory, cache->shards,
+				  shards_len(cache));
+	}
+	memory_clear(&cache->memory);
+	free(cache);
+}
+
+static struct shard *locate(struct mx_cache *cache, const struct mx_key *key,
+			    struct place *ret)
+{
+	hash_place(&cache->hasher, key, ret);
+	return &cache->shards[ret->shard & (cache->shard_count - 1)];
+}
+
+/* ---- get ---- */
+
+static void describe(const struct entry *e, const struct mx_form *form,
+		     mx_instant now, struct mx_found *ret)
+{
+	size_t why_len;
+	const char *why = entry_why(e, &why_len);
+
+	ret->kind = e->kind;
+	ret->state = e->state;
+	ret->rcode = e->rcode;
+	ret->ede = entry_ede(e);
+	memcpy(ret->why, why, why_len);
+	ret->why[why_len] = '\0';
+	ret->ancount = form->ancount;
+	ret->nscount = form->nscount;
+	ret->arcount = form->arcount;
+	ret->len = form->len;
+	ret->ttl_left_s = e->ttl_s - entry_age_s(e, now);
+}
+
+static void give(struct shard *s, struct entry *e, mx_instant now, bool full,
+		 uint8_t *out, size_t room, struct mx_found *ret)
+{
+	struct mx_form form;
+
+	entry_form(e, full, &form);
+	describe(e, &form, now, ret);
+	ret->copied = form.len <= room;
+	if (ret->copied && form.len > 0)
+		mx_form_write(&form, entry_age_s(e, now), e->turn++, out);
+	evict_touch(&s->evict, e);
+}
+
+enum mx_hit mx_cache_get(struct mx_cache *cache, const struct mx_key *key,
+			 mx_instant now, bool full, uint8_t *out, size_t room,
+			 struct mx_found *ret)
+{
+	struct place place;
+	struct shard *s = locate(cache, key, &place);
+	struct entry *e;
+
+	shard_lock(s);
+	e = shard_lookup(s, key, &place, now);
+	if (e != NULL)
+		give(s, e, now, full, out, room, ret);
+	shard_unlock(s);
+	return e != NULL ? MX_HIT : MX_MISS;
+}
+
+/* ---- put ---- */
+
+/* An NXDOMAIN with an alias before it speaks of the alias's target, not of
+ * the QNAME, and a bogus one proves nothing about other types. */
+static enum entry_slot slot_for(const struct mx_answer *answer)
+{
+	if (answer->kind == MX_ANSWER_FAILURE)
+		return SLOT_FAILURE;
+	if (answer->state == MX_BOGUS)
+		return SLOT_BOGUS;
+	if (answer->kind == MX_ANSWER_NXDOMAIN && answer->plain.ancount == 0 &&
+	    answer->full.ancount == 0)
+		return SLOT_NXDOMAIN;
+	return SLOT_ANSWER;
+}
+
+static void drop(struct mx_cache *cache, struct shard *s,
+		 const struct mx_key *key, const struct place *place,
+		 enum entry_slot slot, struct entry **dead)
+{
+	struct entry *e = shard_find(s, key, place, slot);
+
+	if (e == NULL)
+		return;
+	shard_remove(s, &cache->memory, e, dead);
+	s->replaced++;
+}
+
+/* What a new answer makes untrue, whether or not there is room for it. A
+ * bogus one makes nothing untrue but what else went wrong. */
+static void drop_superseded(struct mx_cache *cache, struct shard *s,
+			    const struct mx_key *key, const struct place *place,
+			    enum entry_slot by, struct entry **dead)
+{
+	drop(cache, s, key, place, SLOT_BOGUS, dead);
+	drop(cache, s, key, place, SLOT_FAILURE, dead);
+	if (by == SLOT_BOGUS)
+		return;
+	drop(cache, s, key, place, SLOT_ANSWER, dead);
+	drop(cache, s, key, place, SLOT_NXDOMAIN, dead);
+}
+
+static bool sane(const struct mx_key *key, const struct mx_answer *answer)
+{
+	return key->qname_len > 0 && answer->plain.len <= MX_MESSAGE_MAX &&
+		answer->full.len <= MX_MESSAGE_MAX;
+}
+
+/* Built before the lock is taken: allocating may enter the kernel. NULL, and
+ * *ret_refused says which of the shard's counters that goes to. */
+static struct entry *build(struct mx_cache *cache, struct shard *s,
+			   const struct mx_key *key, const struct place *place,
+			   const struct mx_answer *answer, mx_instant now,
+			   uint64_t **ret_refused)
+{
+	enum entry_slot slot = slot_for(answer);
+	struct entry *e;
+
+	*ret_refused = &s->refused_too_big;
+	if (!sane(key, answer) ||
+	    !shard_fits(s, memory_charge(&cache->memory,
+					 entry_octets_needed(key, answer))))
+		return NULL;
+	e = entry_new(&cache->memory, key, slot,
+		      slot == SLOT_NXDOMAIN ? place->spot_nxdomain : place->spot,
+		      answer, now);
+	*ret_refused = e == NULL ? &s->refused_no_memory : NULL;
+	return e;
+}
+
+bool mx_cache_put(struct mx_cache *cache, const struct mx_key *key,
+		  const struct mx_answer *answer, mx_instant now)
+{
+	struct place place;
+	struct shard *s = locate(cache, key, &place);
+	struct entry *e = NULL, *dead = NULL;
+	uint64_t *refused = NULL;
+
+	if (answer->kind == MX_ANSWER_FAILURE)
+		return false;
+	if (answer->ttl_s > 0)
+		e = build(cache, s, key, &place, answer, now, &refused);
+	shard_lock(s);
+	drop_superseded(cache, s, key, &place, slot_for(answer), &dead);
+	if (e != NULL) {
+		shard_insert(s, &cache->memory, e, &dead);
+		s->stored++;
+	} else if (refused != NULL) {
+		++*refused;
+	}
+	shard_unlock(s);
+	shard_bury(&cache->memory, dead);
+	return e != NULL;
+}
+
+/* ---- failures ---- */
+
+/* Seconds that a failure now lasts, after the last one, if any. */
+static uint32_t back_off(const struct mx_cache *cache, const struct entry *last,
+			 mx_instant now)
+{
+	uint32_t longer;
+
+	if (last == NULL ||
+	    entry_age_s(last, now) >= (uint64_t)last->ttl_s + FAILURE_MEMORY_S)
+		return cache->failure_min_s;
+	longer = last->ttl_s > cache->failure_max_s / 2 ?
+		cache->failure_max_s : last->ttl_s * 2;
+	return longer > cache->failure_min_s ? longer : cache->failure_min_s;
+}
+
+uint32_t mx_cache_put_failure(struct mx_cache *cache, const struct mx_key *key,
+			      uint16_t ede, const char *why, mx_instant now)
+{
+	const struct mx_answer failure = {
+		.kind = MX_ANSWER_FAILURE, .state = MX_INDETERMINATE,
+		.rcode = MX_RCODE_SERVFAIL, .ede = ede, .why = why,
+	};
+	struct place place;
+	struct shard *s = locate(cache, key, &place);
+	struct entry *dead = NULL, *last, *e;
+	uint64_t *refused;
+	uint32_t ttl_s;
+
+	e = build(cache, s, key, &place, &failure, now, &refused);
+	shard_lock(s);
+	last = shard_find(s, key, &place, SLOT_FAILURE);
+	if (last != NULL && entry_live(last, now)) {
+		/* Another worker's word of the same outage. */
+		ttl_s = last->ttl_s - entry_age_s(last, now);
+		if (e != NULL) {
+			e->chain = dead;
+			dead = e;
+		}
+	} else {
+		ttl_s = back_off(cache, last, now);
+		if (e != NULL) {
+			e->ttl_s = ttl_s;
+			drop(cache, s, key, &place, SLOT_FAILURE, &dead);
+			shard_insert(s, &cache->memory, e, &dead);
+			s->stored++;
+		} else if (refused != NULL) {
+			++*refused;
+		}
+	}
+	shard_unlock(s);
+	shard_bury(&cache->memory, dead);
+	return ttl_s;
+}
+
+/* ---- the rest ---- */
+
+size_t mx_cache_flush(struct mx_cache *cache, const uint8_t *qname,
+		      uint8_t qname_len, bool below)
+{
+	const struct mx_key key = { .qname = qname, .qname_len = qname_len };
+	struct place place;
+	const struct shard *only = below ? NULL : locate(cache, &key, &place);
+	size_t flushed = 0;
+
+	for (uint32_t i = 0; i < cache->shard_count; i++) {
+		struct shard *s = &cache->shards[i];
+		struct entry *dead = NULL;
+
+		if (only != NULL && s != only)
+			continue;
+		shard_lock(s);
+		flushed += shard_flush(s, &cache->memory, qname, qname_len,
+				       below, &dead);
+		shard_unlock(s);
+		shard_bury(&cache->memory, dead);
+	}
+	return flushed;
+}
+
+void mx_cache_stats(struct mx_cache *cache, struct mx_cache_stats *ret)
+{
+	memset(ret, 0, sizeof *ret);
+	ret->octets_max = cache->octets_max;
+	ret->octets = fixed_octets(cache);
+	for (uint32_t i = 0; i < cache->shard_count; i++) {
+		struct shard *s = &cache->shards[i];
+
+		shard_lock(s);
+		ret->octets += s->octets + shard_table_octets(s, &cache->memory);
+		ret->entries += s->entries;
+		ret->stored += s->stored;
+		ret->replaced += s->replaced;
+		ret->evicted += s->evicted;
+		ret->expired += s->expired;
+		ret->refused_too_big += s->refused_too_big;
+		ret->refused_no_memory += s->refused_no_memory;
+		shard_unlock(s);
+	}
+}
+
+const char *mx_cache_check(struct mx_cache *cache)
+{
+	const char *broken = NULL;
+
+	for (uint32_t i = 0; i < cache->shard_count && broken == NULL; i++) {
+		shard_lock(&cache->shards[i]);
+		broken = shard_check(&cache->shards[i], &cache->memory);
+		shard_unlock(&cache->shards[i]);
+	}
+	return broken;
+}
