@@ -7,7 +7,8 @@
  *   question   u32 id | u16 qtype | u16 qclass | QNAME in wire format
  *   answer     u32 id | u8 status | u8 sec | u16 why_len | why | packet
  *
- * Numbers are in host order: both ends are the same build.
+ * Numbers are in network order, like everything mx_wire.h reads and writes.
+ * The codecs are in src/wire/channel_message.c, since both ends use them.
  */
 #ifndef MX_CHANNEL_H
 #define MX_CHANNEL_H
@@ -40,8 +41,13 @@ struct mx_channel_answer {
 	uint32_t packet_len;
 };
 
-/* Pure codecs. pack returns the length; buf has room for the _MAX above.
- * unpack borrows from buf: MX_E_SHORT, MX_E_TRAILING, MX_E_LABEL.. as found. */
+/* Pure codecs. pack returns the length; buf has room for the _MAX above. A
+ * why longer than MX_CHANNEL_WHY_MAX is the caller's to cut.
+ * unpack borrows from buf; *ret is untouched on error: MX_E_SHORT,
+ * MX_E_TRAILING, MX_E_LABEL.. as found; MX_E_TOO_BIG for a why or packet over
+ * its bound; MX_E_MALFORMED for a status or state that is none, and for an
+ * ANSWER whose state is indeterminate. An ANSWER has a packet, the others
+ * have none; what is in the packet is mx_ingest's to judge. */
 size_t mx_channel_pack_question(const struct mx_channel_question *q,
 				uint8_t *buf);
 enum mx_error mx_channel_unpack_question(const uint8_t *buf, size_t len,

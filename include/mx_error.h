@@ -33,6 +33,7 @@ enum mx_rcode {
 	X(SECTION, FORMERR, "records in a section that must be empty in a query") \
 	X(QTYPE, FORMERR, "QTYPE that cannot be asked") \
 	X(OPT, FORMERR, "malformed or repeated OPT record") \
+	X(TSIG, FORMERR, "signed with TSIG, but no keys are shared with anyone") \
 	X(OPCODE, NOTIMP, "opcode other than QUERY") \
 	X(BADVERS, BADVERS, "EDNS version other than 0") \
 	X(QCLASS, REFUSED, "class other than IN") \

@@ -7,7 +7,6 @@
 
 #include "mx_wire.h"
 
-#define MX_HEADER_LEN 12
 #define MX_OPT_LEN 11	       /* OPT RR without options */
 #define MX_UDP_PLAIN_MAX 512u  /* without EDNS, and the least with it */
 
@@ -39,10 +38,20 @@ enum mx_query_result {
 };
 
 /* Order of checks: header; opcode (NOTIMP whatever the rest is); QDCOUNT;
- * empty ANCOUNT and NSCOUNT; question; additional section with OPT; trailing
- * octets; EDNS version (BADVERS); then QCLASS, QTYPE and RD, which may be
- * refused. *ret is always filled as far as it was read; *ret_err is MX_OK for
- * MX_QUERY_ANSWER. QTYPE ANY is an ANSWER: the caller serves RFC 8482. */
+ * empty ANCOUNT and NSCOUNT (IXFR may have its SOA); question; additional
+ * section with OPT; trailing octets; EDNS version (BADVERS); then QCLASS,
+ * QTYPE and RD, which may be refused. *ret is always filled as far as the
+ * message could be read, also when an earlier check failed; *ret_err is MX_OK
+ * for MX_QUERY_ANSWER. QTYPE ANY is an ANSWER: the caller serves RFC 8482.
+ *
+ * The additional section: OPT may stand anywhere in it. TSIG is FORMERR: no
+ * keys are shared with anyone, an answer without a signature would be thrown
+ * away by the client that signed, and NOTAUTH with BADKEY (RFC 8945 section
+ * 5.2.1) needs a TSIG in the reply. Other RRs are ignored.
+ *
+ * Of EDNS options only the lengths are checked, against the RDATA; what is in
+ * a COOKIE, KEEPALIVE or PADDING option is for who serves that option. For an
+ * unknown EDNS version not even the lengths: BADVERS tells more. */
 enum mx_query_result mx_query_read(const uint8_t *msg, size_t len,
 				   struct mx_query *ret,
 				   enum mx_error *ret_err);

@@ -15,23 +15,32 @@
 #include "mx_answer.h"
 #include "mx_error.h"
 
-/* RR types this program treats in some way of its own. */
+/* RR types and QTYPEs of the IANA registry, one each: MX_TYPE_<mnemonic>, and
+ * the mnemonic of mx_type_text(). A type that is not here is as good as any
+ * other (RFC 3597), only without a name. */
+#define MX_TYPES(X) \
+	X(A, 1) X(NS, 2) X(MD, 3) X(MF, 4) X(CNAME, 5) X(SOA, 6) X(MB, 7) \
+	X(MG, 8) X(MR, 9) X(NULL, 10) X(WKS, 11) X(PTR, 12) X(HINFO, 13) \
+	X(MINFO, 14) X(MX, 15) X(TXT, 16) X(RP, 17) X(AFSDB, 18) X(X25, 19) \
+	X(ISDN, 20) X(RT, 21) X(NSAP, 22) X(SIG, 24) X(KEY, 25) X(PX, 26) \
+	X(GPOS, 27) X(AAAA, 28) X(LOC, 29) X(NXT, 30) X(SRV, 33) \
+	X(NAPTR, 35) X(KX, 36) X(CERT, 37) X(DNAME, 39) X(OPT, 41) \
+	X(APL, 42) X(DS, 43) X(SSHFP, 44) X(IPSECKEY, 45) X(RRSIG, 46) \
+	X(NSEC, 47) X(DNSKEY, 48) X(DHCID, 49) X(NSEC3, 50) \
+	X(NSEC3PARAM, 51) X(TLSA, 52) X(SMIMEA, 53) X(HIP, 55) X(CDS, 59) \
+	X(CDNSKEY, 60) X(OPENPGPKEY, 61) X(CSYNC, 62) X(ZONEMD, 63) \
+	X(SVCB, 64) X(HTTPS, 65) X(SPF, 99) X(NID, 104) X(L32, 105) \
+	X(L64, 106) X(LP, 107) X(EUI48, 108) X(EUI64, 109) X(TKEY, 249) \
+	X(TSIG, 250) X(IXFR, 251) X(AXFR, 252) X(MAILB, 253) X(MAILA, 254) \
+	X(ANY, 255) X(URI, 256) X(CAA, 257) X(AVC, 258)
+
 enum mx_type {
-	MX_TYPE_A = 1, MX_TYPE_NS = 2, MX_TYPE_MD = 3, MX_TYPE_MF = 4,
-	MX_TYPE_CNAME = 5, MX_TYPE_SOA = 6, MX_TYPE_MB = 7, MX_TYPE_MG = 8,
-	MX_TYPE_MR = 9, MX_TYPE_PTR = 12, MX_TYPE_HINFO = 13,
-	MX_TYPE_MINFO = 14, MX_TYPE_MX = 15, MX_TYPE_TXT = 16,
-	MX_TYPE_RP = 17, MX_TYPE_AFSDB = 18, MX_TYPE_RT = 21,
-	MX_TYPE_SIG = 24, MX_TYPE_PX = 26, MX_TYPE_AAAA = 28,
-	MX_TYPE_NXT = 30, MX_TYPE_SRV = 33, MX_TYPE_NAPTR = 35,
-	MX_TYPE_KX = 36, MX_TYPE_DNAME = 39, MX_TYPE_OPT = 41,
-	MX_TYPE_DS = 43, MX_TYPE_RRSIG = 46, MX_TYPE_NSEC = 47,
-	MX_TYPE_DNSKEY = 48, MX_TYPE_NSEC3 = 50, MX_TYPE_NSEC3PARAM = 51,
-	MX_TYPE_TLSA = 52, MX_TYPE_TKEY = 249, MX_TYPE_TSIG = 250,
-	MX_TYPE_IXFR = 251, MX_TYPE_AXFR = 252, MX_TYPE_MAILB = 253,
-	MX_TYPE_MAILA = 254, MX_TYPE_ANY = 255,
+#define X(name, number) MX_TYPE_##name = number,
+	MX_TYPES(X)
+#undef X
 };
 #define MX_CLASS_IN 1
+#define MX_HEADER_LEN 12
 
 /* ---- reading ---- */
 
@@ -65,14 +74,18 @@ struct mx_name {
 };
 
 /* Read a name, following pointers, each of which must point before the start
- * of the labels it follows (so the work is bounded). On error *ret is the
- * root name. */
+ * of the labels it follows, and not into the header. At most
+ * MX_NAME_POINTERS_MAX are followed, as many as the longest name can use:
+ * the work for one name is bounded whatever the message. On error *ret is
+ * the root name. */
+#define MX_NAME_POINTERS_MAX 127u
 void mx_in_name(struct mx_in *in, struct mx_name *ret);
 /* The same where no pointer may occur: RFC 3597 types, QNAME. */
 void mx_in_name_plain(struct mx_in *in, struct mx_name *ret);
 
 /* ASCII lower case, length octets included (they are below 64: untouched). */
 void mx_name_lower(uint8_t *octets, size_t len);
+/* Case ignored (RFC 4343). */
 bool mx_name_equal(const struct mx_name *a, const struct mx_name *b);
 /* name is ancestor or below it (case ignored). Both uncompressed wire. */
 bool mx_name_below(const uint8_t *name, size_t name_len,
@@ -90,7 +103,8 @@ const uint8_t *mx_name_tail(const uint8_t *name, unsigned labels);
 #define MX_NAME_TEXT_MAX 1021 /* 4 x 253, root dot, NUL and some */
 void mx_name_to_text(const uint8_t *name, char *ret);
 /* The reverse; a missing final dot is supplied. MX_E_LABEL, MX_E_NAME_LONG
- * or MX_E_SHORT (empty text, empty label, unfinished escape). */
+ * or MX_E_SHORT (empty text, empty label, unfinished escape); MX_E_LABEL is a
+ * label over 63 octets or an escape over 255. *ret is untouched then. */
 enum mx_error mx_name_from_text(const char *text, struct mx_name *ret);
 
 /* Mnemonic of a type ("MX"), else "TYPE666" (RFC 3597) in buf. */
@@ -110,6 +124,9 @@ void mx_out_u8(struct mx_out *out, uint8_t v);
 void mx_out_u16(struct mx_out *out, uint16_t v);
 void mx_out_u32(struct mx_out *out, uint32_t v);
 void mx_out_octets(struct mx_out *out, const void *octets, size_t len);
+/* Overwrite two octets written earlier, at this offset from msg: RDLENGTH is
+ * known only once the RDATA is there. Nothing happens if full. */
+void mx_out_patch_u16(struct mx_out *out, size_t offset, uint16_t v);
 size_t mx_out_len(const struct mx_out *out);
 
 #endif

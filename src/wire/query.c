@@ -1,0 +1,190 @@
+/* query.c - what a client may send, RFC 1035 section 4 and RFC 6891. */
+#include "mx_query.h"
+
+#include <string.h>
+
+enum { ANSWER, AUTHORITY, ADDITIONAL };
+
+#define FLAG_QR 0x8000u
+#define FLAG_RD 0x0100u
+#define FLAG_AD 0x0020u
+#define FLAG_CD 0x0010u
+#define OPT_FLAG_DO 0x8000u
+
+struct header {
+	uint16_t flags, qdcount, rrs[3];
+};
+
+static void read_header(struct mx_in *in, struct header *h, uint16_t *ret_id)
+{
+	*ret_id = mx_in_u16(in);
+	h->flags = mx_in_u16(in);
+	h->qdcount = mx_in_u16(in);
+	for (int section = ANSWER; section <= ADDITIONAL; section++)
+		h->rrs[section] = mx_in_u16(in);
+}
+
+/* Several questions are read too, to find the OPT behind them; none of them
+ * is kept, so none can be taken for the one that was meant (RFC 9619). */
+static void read_questions(struct mx_in *in, unsigned count,
+			   struct mx_query *q)
+{
+	for (unsigned i = 0; i < count && in->err == MX_OK; i++) {
+		const uint8_t *start = in->at;
+		size_t left = mx_in_left(in);
+		struct mx_name qname;
+
+		mx_in_name_plain(in, &qname);
+		uint16_t qtype = mx_in_u16(in), qclass = mx_in_u16(in);
+
+		if (in->err != MX_OK || count != 1)
+			continue;
+		q->question = start;
+		q->question_len = (uint16_t)(left - mx_in_left(in));
+		q->qname_len = qname.len;
+		q->qtype = qtype;
+		q->qclass = qclass;
+	}
+}
+
+/* {OPTION-CODE, OPTION-LENGTH, OPTION-DATA}* must fill the RDATA. */
+static enum mx_error check_options(struct mx_in rdata)
+{
+	while (rdata.err == MX_OK && mx_in_left(&rdata) > 0) {
+		mx_in_u16(&rdata);
+		mx_in_octets(&rdata, mx_in_u16(&rdata));
+	}
+	return mx_in_end(&rdata);
+}
+
+/* The owner must be the root, written as one octet: a pointer to some zero
+ * octet is no root to anyone else (RFC 6891 section 6.1.2). */
+static void read_opt(struct mx_in *in, size_t owner_octets, uint16_t size,
+		     uint32_t ttl, struct mx_in rdata, struct mx_query *q)
+{
+	uint8_t version = (uint8_t)(ttl >> 16);
+
+	/* What the RDATA of a later version looks like is not known: it gets
+	 * BADVERS, which tells the client more than FORMERR. */
+	if (q->has_opt || owner_octets != 1 ||
+	    (version == 0 && check_options(rdata) != MX_OK)) {
+		mx_in_fail(in, MX_E_OPT);
+		return;
+	}
+	q->has_opt = true;
+	q->edns_version = version;
+	q->dnssec_ok = (ttl & OPT_FLAG_DO) != 0;
+	q->udp_size = size;
+}
+
+static void read_rr(struct mx_in *in, int section, struct mx_query *q)
+{
+	size_t left = mx_in_left(in);
+	struct mx_name owner;
+
+	mx_in_name(in, &owner);
+	size_t owner_octets = left - mx_in_left(in);
+	uint16_t type = mx_in_u16(in), class = mx_in_u16(in);
+	uint32_t ttl = mx_in_u32(in);
+	struct mx_in rdata = mx_in_sub(in, mx_in_u16(in));
+
+	if (in->err != MX_OK)
+		return;
+	if (type == MX_TYPE_OPT && section != ADDITIONAL)
+		mx_in_fail(in, MX_E_OPT);
+	else if (type == MX_TYPE_OPT)
+		read_opt(in, owner_octets, class, ttl, rdata, q);
+	else if (type == MX_TYPE_TSIG)
+		mx_in_fail(in, MX_E_TSIG);
+}
+
+/* Form alone: nothing here depends on what the question means, but that an
+ * IXFR query carries the SOA it has (RFC 1995 section 3), and is to hear that
+ * there are no transfers rather than that it is malformed. */
+static enum mx_error read_sections(struct mx_in *in, const struct header *h,
+				   struct mx_query *q)
+{
+	read_questions(in, h->qdcount, q);
+	for (int section = ANSWER; section <= ADDITIONAL; section++)
+		for (unsigned i = 0; i < h->rrs[section]; i++) {
+			if (in->err != MX_OK)
+				break;
+			read_rr(in, section, q);
+		}
+	if (h->qdcount != 1)
+		return MX_E_QDCOUNT;
+	if (h->rrs[ANSWER] != 0 ||
+	    (h->rrs[AUTHORITY] != 0 && q->qtype != MX_TYPE_IXFR))
+		return MX_E_SECTION;
+	return mx_in_end(in);
+}
+
+static enum mx_error check_qtype(uint16_t qtype)
+{
+	switch (qtype) {
+	case 0: /* reserved, RFC 6895 section 3.1 */
+	case MX_TYPE_OPT:
+	case MX_TYPE_TKEY:
+	case MX_TYPE_TSIG:
+		return MX_E_QTYPE;
+	case MX_TYPE_IXFR:
+	case MX_TYPE_AXFR:
+	case MX_TYPE_MAILB:
+	case MX_TYPE_MAILA:
+		return MX_E_TRANSFER;
+	}
+	return MX_OK;
+}
+
+/* What is well-formed and still not answered. */
+static enum mx_error check_meaning(const struct mx_query *q)
+{
+	if (q->edns_version != 0)
+		return MX_E_BADVERS;
+	if (q->qclass != MX_CLASS_IN)
+		return MX_E_QCLASS;
+
+	enum mx_error err = check_qtype(q->qtype);
+
+	if (err == MX_OK && !q->rd)
+		err = MX_E_NOT_RECURSIVE;
+	return err;
+}
+
+enum mx_query_result mx_query_read(const uint8_t *msg, size_t len,
+				   struct mx_query *ret,
+				   enum mx_error *ret_err)
+{
+	struct mx_in in;
+	struct header h;
+
+	*ret = (struct mx_query){ .udp_size = MX_UDP_PLAIN_MAX };
+	mx_in_init(&in, msg, len);
+	read_header(&in, &h, &ret->id);
+	if (in.err != MX_OK || (h.flags & FLAG_QR)) {
+		*ret_err = in.err != MX_OK ? MX_E_SHORT : MX_E_RESPONSE;
+		return MX_QUERY_DROP;
+	}
+	ret->opcode = h.flags >> 11 & 0xf;
+	ret->rd = (h.flags & FLAG_RD) != 0;
+	ret->ad = (h.flags & FLAG_AD) != 0;
+	ret->cd = (h.flags & FLAG_CD) != 0;
+
+	enum mx_error err = read_sections(&in, &h, ret);
+
+	/* Read all the same: question and OPT go into the reply. */
+	if (ret->opcode != 0)
+		err = MX_E_OPCODE;
+	if (err == MX_OK)
+		err = check_meaning(ret);
+	*ret_err = err;
+	return err == MX_OK ? MX_QUERY_ANSWER : MX_QUERY_REFUSE;
+}
+
+struct mx_key mx_query_key(const struct mx_query *q, uint8_t room[MX_NAME_MAX])
+{
+	memcpy(room, q->question, q->qname_len);
+	mx_name_lower(room, q->qname_len);
+	return (struct mx_key){ .qname = room, .qname_len = q->qname_len,
+				.qtype = q->qtype, .qclass = q->qclass };
+}
