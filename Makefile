@@ -14,7 +14,7 @@ comma := ,
 BUILD := build$(if $(SAN),/$(subst $(comma),-,$(SAN)))$(if $(filter clang%,$(CC)),/clang)
 
 # Packages of Debian 12: to build, and beyond that to test.
-BUILD_PACKAGES := gcc make pkg-config libunbound-dev libevent-dev libjemalloc-dev libsodium-dev
+BUILD_PACKAGES := gcc make pkg-config libunbound-dev libevent-dev libjemalloc-dev libsodium-dev uthash-dev
 CHECK_PACKAGES := libcmocka-dev nsd ldnsutils unbound dnsperf bind9-dnsutils \
 	python3 python3-pytest python3-pytest-timeout python3-dnspython \
 	iproute2 util-linux procps

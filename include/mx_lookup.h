@@ -1,0 +1,82 @@
+/* mx_lookup.h - the one way to an answer: cache, else join what is in flight,
+ * else ask a resolver.
+ *
+ * Threads  a struct mx_lookups belongs to one worker and is used only from
+ *          that worker's event loop. The cache behind it is shared.
+ * Promise  the callback of a lookup runs exactly once, never before
+ *          mx_lookup() has returned, and at the latest query-deadline after
+ *          it, whatever happens upstream. The question itself stays in flight
+ *          up to question-lifetime, so that a late answer fills the cache.
+ * Bounds   in-flight-max questions and as many waiting lookups, over all
+ *          workers; in-flight-client-max for one client. Past a bound the
+ *          result is MX_E_OVERLOAD. Before a new question is turned away, the
+ *          oldest one that nobody waits for is forgotten.
+ *
+ * RFC 9520 (failures are cached, with back-off) and RFC 5452 section 9.1
+ * (only an answer to the question asked is used) are kept here.
+ */
+#ifndef MX_LOOKUP_H
+#define MX_LOOKUP_H
+
+#include <sys/queue.h>
+
+#include "mx_answer.h"
+#include "mx_clock.h"
+#include "mx_error.h"
+
+struct mx_lookups;
+
+struct mx_lookup_result {
+	/* MX_OK: kind, state, rcode and form are the answer, bogus or not; the
+	 * caller must not give bogus data away for CD=0.
+	 * MX_E_UPSTREAM, MX_E_DEADLINE, MX_E_OVERLOAD, MX_E_NOT_READY,
+	 * MX_E_NO_MEMORY: there is none; all of them are SERVFAIL. */
+	enum mx_error err;
+	enum mx_answer_kind kind;
+	enum mx_validation state;
+	uint8_t rcode;
+	bool from_cache;
+	uint16_t ede;	 /* or MX_EDE_NONE */
+	const char *why; /* "" for none */
+	/* Borrowed until the callback returns; to be written with
+	 * mx_form_write(form, 0, 0, ...). */
+	const struct mx_form *form;
+};
+
+typedef void mx_lookup_done(void *arg, const struct mx_lookup_result *result);
+
+/* A waiting lookup. The caller provides the memory, which must live until the
+ * callback has run or mx_lookup_cancel() was called; all members are private. */
+struct mx_question;
+struct mx_lookup {
+	TAILQ_ENTRY(mx_lookup) by_question, by_deadline;
+	struct mx_question *question; /* NULL: result is ready to deliver */
+	mx_instant deadline;
+	mx_lookup_done *done;
+	void *arg;
+	uint32_t client; /* slot of its client in the limits */
+	bool full, waiting;
+	enum mx_error ready_err;
+	struct mx_ready *ready; /* copy of a cached answer */
+};
+
+/* Look key up. full: the form with DNSSEC records is wanted. client: a number
+ * from mx_limits_client(), or MX_LOOKUP_INTERNAL for our own questions, which
+ * count only in the total. */
+#define MX_LOOKUP_INTERNAL UINT32_MAX
+void mx_lookup(struct mx_lookups *lookups, const struct mx_key *key, bool full,
+	       uint32_t client, struct mx_lookup *lookup, mx_lookup_done *done,
+	       void *arg);
+
+/* The same for a caller that has just missed in the cache itself: it is not
+ * asked again. Returns how it waits, for the counters. */
+enum mx_lookup_way { MX_LOOKUP_JOINED, MX_LOOKUP_ASKED, MX_LOOKUP_TURNED_AWAY };
+enum mx_lookup_way mx_lookup_missed(struct mx_lookups *lookups,
+				    const struct mx_key *key, bool full,
+				    uint32_t client, struct mx_lookup *lookup,
+				    mx_lookup_done *done, void *arg);
+
+/* Forget a lookup whose callback has not run; it will not run. */
+void mx_lookup_cancel(struct mx_lookups *lookups, struct mx_lookup *lookup);
+
+#endif

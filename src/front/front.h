@@ -1,0 +1,247 @@
+/* front.h - what the parts of the front share. Private to src/front. */
+#ifndef FRONT_H
+#define FRONT_H
+
+#include <event2/event.h>
+#include <pthread.h>
+#include <sodium.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/queue.h>
+
+#include "mx_cache.h"
+#include "mx_channel.h"
+#include "mx_config.h"
+#include "mx_counters.h"
+#include "mx_ede.h"
+#include "mx_ingest.h"
+#include "mx_lookup.h"
+#include "mx_query.h"
+
+/* Clients choose the keys of every table here, so they are hashed with
+ * SipHash and a key nobody knows; and a table that cannot grow for lack of
+ * memory is a failed insertion, not an exit. */
+extern uint8_t front_hash_key[crypto_shorthash_KEYBYTES];
+#define HASH_NONFATAL_OOM 1
+#define HASH_FUNCTION(keyptr, keylen, hashv) \
+	do { \
+		uint64_t siphash_; \
+		crypto_shorthash((uint8_t *)&siphash_, \
+				 (const uint8_t *)(keyptr), (keylen), \
+				 front_hash_key); \
+		(hashv) = (unsigned)siphash_; \
+	} while (0)
+#include <uthash.h>
+
+/* ---- limits.c: who may ask, and how much; shared by all workers ---- */
+
+struct mx_limits;
+struct mx_limits *limits_new(const struct mx_config *config);
+void limits_free(struct mx_limits *limits);
+enum mx_acl_action limits_acl(const struct mx_limits *limits,
+			      const struct sockaddr *peer);
+/* A client's slot: address only, without port. Clients whose addresses hash
+ * to the same slot share its bounds; there are MX_LIMITS_SLOTS of them. */
+#define MX_LIMITS_SLOTS 65536
+uint32_t limits_client(const struct mx_limits *limits,
+		       const struct sockaddr *peer);
+/* One more waiting lookup; false past a bound. And one less. */
+bool limits_wait(struct mx_limits *limits, uint32_t client);
+void limits_wait_end(struct mx_limits *limits, uint32_t client);
+/* One more question in flight; false past the bound. And one less. */
+bool limits_question(struct mx_limits *limits);
+void limits_question_end(struct mx_limits *limits);
+/* One more TCP connection. */
+enum limits_tcp { LIMITS_TCP_OK, LIMITS_TCP_TOTAL, LIMITS_TCP_CLIENT };
+enum limits_tcp limits_tcp(struct mx_limits *limits, uint32_t client);
+void limits_tcp_end(struct mx_limits *limits, uint32_t client);
+bool limits_tcp_pressed(const struct mx_limits *limits); /* over half full */
+
+/* ---- local.c: special names, RFC 6761 and others ---- */
+
+struct mx_local;
+/* Names at or below a forward- or stub-zone are not answered locally. */
+struct mx_local *local_new(const struct mx_config *config);
+void local_free(struct mx_local *local);
+/* Room for the body of a local answer. */
+struct local_room {
+	uint8_t octets[512];
+	uint16_t ttl_at[2];
+};
+/* True: *ret is the answer (points into room and key). */
+bool local_answer(const struct mx_local *local, const struct mx_key *key,
+		  struct local_room *room, struct mx_answer *ret);
+
+/* ---- reply.c: the octets of a reply ---- */
+
+struct reply_ede {
+	uint16_t code; /* MX_EDE_NONE: not there */
+	const char *text;
+};
+struct reply {
+	enum mx_rcode rcode;
+	bool ad;
+	uint16_t ancount, nscount, arcount;
+	uint32_t body_len; /* already in place, see reply_body() */
+	bool truncated;	   /* body did not fit: TC, empty sections */
+	struct reply_ede ede[2];
+};
+/* The longest reply to q that its client takes. */
+size_t reply_limit(const struct mx_query *q, bool tcp, size_t udp_size_max);
+/* Where the body goes, and how long it may be under limit. */
+uint8_t *reply_body(const struct mx_query *q, uint8_t *msg);
+size_t reply_body_room(const struct mx_query *q, size_t limit);
+/* Write header, question and OPT around the body; returns the length. EDE
+ * that does not fit is left out, its text first. */
+size_t reply_finish(const struct mx_query *q, const struct reply *reply,
+		    uint8_t *msg, size_t limit);
+
+/* ---- lookup.c, upstream.c ---- */
+
+struct mx_lookups *lookups_new(struct event_base *base,
+			       const struct mx_config *config,
+			       struct mx_cache *cache, struct mx_limits *limits,
+			       struct mx_counters *counters);
+/* Callbacks of what still waits are not run. */
+void lookups_free(struct mx_lookups *lookups);
+/* A new pair to a resolver: what was in flight there is asked again. The
+ * descriptor is owned from here on. */
+void lookups_channel(struct mx_lookups *lookups, unsigned resolver, int fd);
+/* Lookups that wait for an answer now. */
+size_t lookups_waiting(const struct mx_lookups *lookups);
+
+/* upstream.c: the front's end of the pair to one resolver. */
+struct upstream;
+struct mx_question;
+struct upstream *upstream_new(struct mx_lookups *owner,
+			      struct event_base *base, unsigned resolver);
+void upstream_free(struct upstream *up);
+/* Take a new descriptor in place of the old one, whose last answers are read
+ * first. */
+void upstream_connect(struct upstream *up, int fd);
+/* Send, or queue until the socket takes it or a new one comes. Runs no
+ * callback of a lookup. */
+void upstream_ask(struct upstream *up, struct mx_question *question);
+/* The question ends: it is not sent if it still waits for that. */
+void upstream_forget(struct upstream *up, struct mx_question *question);
+
+/* A question in flight. In lookup.c's tables; `sending` is upstream.c's. */
+struct mx_question {
+	uint32_t id; /* slot and generation, see lookup.c */
+	unsigned resolver;
+	unsigned deaths; /* resolvers that died while they had it */
+	mx_instant started, failed_until;
+	TAILQ_ENTRY(mx_question) by_age, sending;
+	bool queued; /* in upstream's list of what is to be sent */
+	TAILQ_HEAD(, mx_lookup) waiting;
+	struct mx_key key;		 /* points to octets */
+	uint8_t octets[MX_NAME_MAX + 4]; /* qname, qtype, qclass: hash key */
+	UT_hash_handle hh;
+};
+void lookups_answer(struct mx_lookups *lookups,
+		    const struct mx_channel_answer *answer);
+/* A new resolver is there: ask again what its predecessor was sent. */
+void lookups_ask_again(struct mx_lookups *lookups, unsigned resolver);
+
+/* ---- query.c: one query, whatever its transport ---- */
+
+struct worker;
+
+struct ask {
+	struct mx_query q;
+	struct mx_key key; /* points to qname */
+	uint8_t qname[MX_NAME_MAX];
+	size_t limit;
+	uint32_t client;
+};
+enum ask_outcome { ASK_REPLY, ASK_DROP, ASK_WAIT };
+/* Read a query and answer it at once if that is possible: *ret_len octets in
+ * reply, which has room for 65,535 over TCP, udp-size-max over UDP. ASK_WAIT:
+ * give *ask to ask_wait(). */
+enum ask_outcome ask_begin(struct worker *worker, const uint8_t *msg,
+			   size_t len, const struct sockaddr *peer, bool tcp,
+			   mx_instant now, struct ask *ask, uint8_t *reply,
+			   size_t *ret_len);
+
+/* A query that waits for its answer; embedded in the transport's struct. */
+struct asking {
+	struct mx_lookup lookup;
+	struct worker *worker;
+	struct mx_query q; /* question points to the copy */
+	uint8_t question[MX_NAME_MAX + 4];
+	size_t limit;
+	/* Called once with the reply, which is borrowed. */
+	void (*deliver)(struct asking *asking, const uint8_t *reply, size_t len);
+};
+void ask_wait(struct worker *worker, const struct ask *ask,
+	      struct asking *asking,
+	      void (*deliver)(struct asking *, const uint8_t *, size_t));
+void ask_cancel(struct asking *asking);
+
+/* ---- udp.c, tcp.c: the transports ---- */
+
+struct udp;
+struct udp *udp_new(struct worker *worker, int fd); /* fd stays open on error */
+void udp_stop(struct udp *udp);			    /* take nothing new */
+void udp_free(struct udp *udp);
+
+struct tcp;
+struct tcp *tcp_new(struct worker *worker);
+bool tcp_listen(struct tcp *tcp, int fd);
+void tcp_stop(struct tcp *tcp); /* accept nothing new, close what is idle */
+size_t tcp_open(const struct tcp *tcp);
+void tcp_free(struct tcp *tcp);
+
+/* ---- worker.c ---- */
+
+struct udp_batch;
+struct udp_batch *udp_batch_new(size_t udp_size_max);
+void udp_batch_free(struct udp_batch *batch);
+
+struct worker {
+	unsigned index;
+	pthread_t thread;
+	const struct mx_config *config;
+	struct event_base *base;
+	struct mx_cache *cache;
+	struct mx_limits *limits;
+	const struct mx_local *local;
+	struct mx_lookups *lookups;
+	struct udp_batch *batch; /* one for all its UDP sockets */
+	struct tcp *tcp;
+	struct udp *udp[64];
+	unsigned udp_count;
+	uint8_t *scratch; /* 65,535 octets for a reply being made */
+	struct event *commands, *heart, *drain;
+	int command_in, command_out;
+	_Atomic uint32_t beats;
+	_Atomic bool ended;
+	bool draining;
+	mx_instant drain_until;
+	struct selftest *selftest;
+	struct mx_counters counters;
+};
+
+enum worker_verb { WORKER_UDP, WORKER_TCP, WORKER_CHANNEL, WORKER_SELFTEST,
+		   WORKER_DRAIN, WORKER_STOP };
+struct worker_command {
+	enum worker_verb verb;
+	unsigned resolver;
+	int fd;
+};
+struct worker *worker_new(unsigned index, const struct mx_config *config,
+			  struct mx_cache *cache, struct mx_limits *limits,
+			  const struct mx_local *local);
+bool worker_start(struct worker *worker);
+/* From the main thread. Descriptors are the worker's from here on. */
+void worker_tell(struct worker *worker, const struct worker_command *command);
+void worker_join(struct worker *worker);
+void worker_free(struct worker *worker);
+
+/* ---- selftest.c: is `. NS` there, and secure? ---- */
+
+struct selftest;
+struct selftest *selftest_start(struct worker *worker);
+void selftest_free(struct selftest *selftest);
+
+#endif

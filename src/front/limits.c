@@ -1,0 +1,184 @@
+/* limits.c - who may ask, and how much.
+ *
+ * All counts are over all workers, so they are atomics; they are touched only
+ * by what waits or connects, never by a hit. */
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "front.h"
+
+struct mx_limits {
+	struct mx_acl_rule *rules; /* longest prefix first */
+	size_t rule_count;
+	uint32_t in_flight_max, client_max, tcp_max, tcp_client_max;
+	_Atomic uint32_t waiting, questions, tcp;
+	_Atomic uint32_t client_waiting[MX_LIMITS_SLOTS];
+	_Atomic uint32_t client_tcp[MX_LIMITS_SLOTS];
+};
+
+uint8_t front_hash_key[crypto_shorthash_KEYBYTES];
+
+static int longer_prefix_first(const void *a, const void *b)
+{
+	const struct mx_acl_rule *x = a, *y = b;
+
+	return (int)y->prefix_bits - (int)x->prefix_bits;
+}
+
+struct mx_limits *limits_new(const struct mx_config *config)
+{
+	struct mx_limits *limits = calloc(1, sizeof(*limits));
+
+	if (!limits)
+		return NULL;
+	limits->in_flight_max = (uint32_t)config->in_flight_max;
+	limits->client_max = (uint32_t)config->in_flight_client_max;
+	limits->tcp_max = (uint32_t)config->tcp_connections_max;
+	limits->tcp_client_max = (uint32_t)config->tcp_connections_client_max;
+	limits->rules = calloc(config->access_control.count + 1,
+			       sizeof(*limits->rules));
+	if (!limits->rules) {
+		free(limits);
+		return NULL;
+	}
+	for (size_t i = 0; i < config->access_control.count; i++)
+		if (mx_acl_rule_parse(config->access_control.at[i],
+				      &limits->rules[limits->rule_count]))
+			limits->rule_count++;
+	qsort(limits->rules, limits->rule_count, sizeof(*limits->rules),
+	      longer_prefix_first);
+	return limits;
+}
+
+void limits_free(struct mx_limits *limits)
+{
+	if (limits)
+		free(limits->rules);
+	free(limits);
+}
+
+/* The address octets of a peer; an IPv4-mapped IPv6 address counts as IPv4,
+ * so that a rule cannot be walked around. */
+static const uint8_t *address_octets(const struct sockaddr *peer, int *family,
+				     size_t *len)
+{
+	if (peer->sa_family == AF_INET6) {
+		const struct in6_addr *a =
+			&((const struct sockaddr_in6 *)peer)->sin6_addr;
+
+		if (IN6_IS_ADDR_V4MAPPED(a)) {
+			*family = AF_INET;
+			*len = 4;
+			return a->s6_addr + 12;
+		}
+		*family = AF_INET6;
+		*len = 16;
+		return a->s6_addr;
+	}
+	*family = AF_INET;
+	*len = 4;
+	return (const uint8_t *)&((const struct sockaddr_in *)peer)->sin_addr;
+}
+
+static bool in_prefix(const uint8_t *address, const struct mx_acl_rule *rule)
+{
+	unsigned whole = rule->prefix_bits / 8, rest = rule->prefix_bits % 8;
+
+	if (memcmp(address, rule->prefix, whole) != 0)
+		return false;
+	if (rest == 0)
+		return true;
+	return ((address[whole] ^ rule->prefix[whole]) >> (8 - rest)) == 0;
+}
+
+enum mx_acl_action limits_acl(const struct mx_limits *limits,
+			      const struct sockaddr *peer)
+{
+	int family;
+	size_t len;
+	const uint8_t *address = address_octets(peer, &family, &len);
+
+	for (size_t i = 0; i < limits->rule_count; i++)
+		if (limits->rules[i].family == family &&
+		    in_prefix(address, &limits->rules[i]))
+			return limits->rules[i].action;
+	return MX_ACL_REFUSE;
+}
+
+uint32_t limits_client(const struct mx_limits *limits,
+		       const struct sockaddr *peer)
+{
+	int family;
+	size_t len;
+	const uint8_t *address = address_octets(peer, &family, &len);
+	uint64_t hash;
+
+	(void)limits;
+	crypto_shorthash((uint8_t *)&hash, address, len, front_hash_key);
+	return (uint32_t)(hash % MX_LIMITS_SLOTS);
+}
+
+static bool take(_Atomic uint32_t *count, uint32_t max)
+{
+	if (atomic_fetch_add_explicit(count, 1, memory_order_relaxed) < max)
+		return true;
+	atomic_fetch_sub_explicit(count, 1, memory_order_relaxed);
+	return false;
+}
+
+static void give(_Atomic uint32_t *count)
+{
+	atomic_fetch_sub_explicit(count, 1, memory_order_relaxed);
+}
+
+bool limits_wait(struct mx_limits *limits, uint32_t client)
+{
+	if (!take(&limits->waiting, limits->in_flight_max))
+		return false;
+	if (client == MX_LOOKUP_INTERNAL)
+		return true;
+	if (take(&limits->client_waiting[client], limits->client_max))
+		return true;
+	give(&limits->waiting);
+	return false;
+}
+
+void limits_wait_end(struct mx_limits *limits, uint32_t client)
+{
+	give(&limits->waiting);
+	if (client != MX_LOOKUP_INTERNAL)
+		give(&limits->client_waiting[client]);
+}
+
+bool limits_question(struct mx_limits *limits)
+{
+	return take(&limits->questions, limits->in_flight_max);
+}
+
+void limits_question_end(struct mx_limits *limits)
+{
+	give(&limits->questions);
+}
+
+enum limits_tcp limits_tcp(struct mx_limits *limits, uint32_t client)
+{
+	if (!take(&limits->client_tcp[client], limits->tcp_client_max))
+		return LIMITS_TCP_CLIENT;
+	if (take(&limits->tcp, limits->tcp_max))
+		return LIMITS_TCP_OK;
+	give(&limits->client_tcp[client]);
+	return LIMITS_TCP_TOTAL;
+}
+
+void limits_tcp_end(struct mx_limits *limits, uint32_t client)
+{
+	give(&limits->client_tcp[client]);
+	give(&limits->tcp);
+}
+
+bool limits_tcp_pressed(const struct mx_limits *limits)
+{
+	return atomic_load_explicit(&limits->tcp, memory_order_relaxed) >
+	       limits->tcp_max / 2;
+}

@@ -1,0 +1,260 @@
+/* query.c - one query, from its octets to its reply.
+ *
+ *   ACL -> mx_query_read -> ANY, cache, special names -> reply
+ *                                 miss -> ask_wait -> lookup -> reply
+ */
+#include <string.h>
+
+#include "front.h"
+
+static uint32_t turn_of(const struct mx_query *q)
+{
+	return q->id; /* as good as random, and costs nothing */
+}
+
+static void count_truncated(struct worker *worker, const struct reply *reply)
+{
+	if (reply->truncated)
+		mx_count(&worker->counters, truncated, 1);
+}
+
+static size_t reply_error(struct ask *ask, enum mx_rcode rcode, uint16_t ede,
+			  const char *why, uint8_t *msg)
+{
+	struct reply reply = { .rcode = rcode,
+			       .ede = { { ede, why }, { MX_EDE_NONE, "" } } };
+
+	return reply_finish(&ask->q, &reply, msg, ask->limit);
+}
+
+/* The EDE for what a query was refused for; none for malformed ones, whose
+ * RCODE says it. */
+static uint16_t refusal_ede(enum mx_error err)
+{
+	switch (err) {
+	case MX_E_ACL: return MX_EDE_PROHIBITED;
+	case MX_E_NOT_RECURSIVE: return MX_EDE_NOT_AUTHORITATIVE;
+	case MX_E_QCLASS:
+	case MX_E_TRANSFER:
+	case MX_E_OPCODE: return MX_EDE_NOT_SUPPORTED;
+	default: return MX_EDE_NONE;
+	}
+}
+
+/* AD says "validated" to those who asked to know: DO or AD in the query,
+ * RFC 6840 sections 5.7 and 5.8. */
+static bool may_say_secure(const struct mx_query *q, enum mx_validation state)
+{
+	return state == MX_SECURE && (q->dnssec_ok || q->ad);
+}
+
+/* ---- answers that need no lookup ---- */
+
+/* RFC 8482 section 4.2: one synthesized HINFO, never cached under anything. */
+static size_t reply_any(struct ask *ask, uint8_t *msg)
+{
+	static const uint8_t rr[] = {
+		0xc0, 12,			   /* owner: the question */
+		0, MX_TYPE_HINFO, 0, MX_CLASS_IN,
+		0, 0, 0x0e, 0x10,		   /* TTL 3600 */
+		0, 9, 7, 'R', 'F', 'C', '8', '4', '8', '2', 0,
+	};
+	struct reply reply = { .ancount = 1, .body_len = sizeof(rr),
+			       .ede = { { MX_EDE_NONE, "" },
+					{ MX_EDE_NONE, "" } } };
+
+	if (sizeof(rr) <= reply_body_room(&ask->q, ask->limit))
+		memcpy(reply_body(&ask->q, msg), rr, sizeof(rr));
+	else
+		reply.truncated = true;
+	return reply_finish(&ask->q, &reply, msg, ask->limit);
+}
+
+static bool reply_local(struct worker *worker, struct ask *ask, uint8_t *msg,
+			size_t *ret_len)
+{
+	struct local_room room;
+	struct mx_answer answer;
+
+	if (!local_answer(worker->local, &ask->key, &room, &answer))
+		return false;
+
+	struct reply reply = {
+		.rcode = answer.rcode, .ancount = answer.plain.ancount,
+		.nscount = answer.plain.nscount, .body_len = answer.plain.len,
+		.ede = { { MX_EDE_NONE, "" }, { MX_EDE_NONE, "" } },
+	};
+	if (answer.plain.len <= reply_body_room(&ask->q, ask->limit))
+		mx_form_write(&answer.plain, 0, 0, reply_body(&ask->q, msg));
+	else
+		reply.truncated = true;
+	count_truncated(worker, &reply);
+	*ret_len = reply_finish(&ask->q, &reply, msg, ask->limit);
+	return true;
+}
+
+/* The heart of the program: a live answer goes from the cache straight into
+ * the reply. */
+static bool reply_cached(struct worker *worker, struct ask *ask, mx_instant now,
+			 uint8_t *msg, size_t *ret_len)
+{
+	struct mx_found found;
+	const struct mx_query *q = &ask->q;
+
+	if (mx_cache_get(worker->cache, &ask->key, now, q->dnssec_ok,
+			 reply_body(q, msg), reply_body_room(q, ask->limit),
+			 &found) != MX_HIT)
+		return false;
+
+	if (found.kind == MX_ANSWER_FAILURE) {
+		struct reply reply = {
+			.rcode = MX_RCODE_SERVFAIL,
+			.ede = { { MX_EDE_CACHED_ERROR, "" },
+				 { found.ede, found.why } },
+		};
+
+		mx_count(&worker->counters, hits_failure, 1);
+		*ret_len = reply_finish(q, &reply, msg, ask->limit);
+		return true;
+	}
+	mx_count(&worker->counters, hits, 1);
+	if (found.state == MX_BOGUS && !q->cd) {
+		mx_count(&worker->counters, bogus, 1);
+		*ret_len = reply_error(ask, MX_RCODE_SERVFAIL, found.ede,
+				       found.why, msg);
+		return true;
+	}
+
+	struct reply reply = {
+		.rcode = found.rcode, .ad = may_say_secure(q, found.state),
+		.ancount = found.ancount, .nscount = found.nscount,
+		.arcount = found.arcount, .body_len = found.len,
+		.truncated = !found.copied,
+		.ede = { { found.ede, found.why }, { MX_EDE_NONE, "" } },
+	};
+	count_truncated(worker, &reply);
+	*ret_len = reply_finish(q, &reply, msg, ask->limit);
+	return true;
+}
+
+/* ---- a query arrives ---- */
+
+/* Ports that answer whatever they get: a reply there makes a loop. */
+static bool echo_port(const struct sockaddr *peer)
+{
+	uint16_t port = ntohs(
+		peer->sa_family == AF_INET6
+			? ((const struct sockaddr_in6 *)peer)->sin6_port
+			: ((const struct sockaddr_in *)peer)->sin_port);
+
+	return port == 0 || port == 7 || port == 19;
+}
+
+enum ask_outcome ask_begin(struct worker *worker, const uint8_t *msg,
+			   size_t len, const struct sockaddr *peer, bool tcp,
+			   mx_instant now, struct ask *ask, uint8_t *reply,
+			   size_t *ret_len)
+{
+	enum mx_error err;
+	enum mx_acl_action action = limits_acl(worker->limits, peer);
+
+	mx_count(&worker->counters, queries, 1);
+	if (tcp)
+		mx_count(&worker->counters, queries_tcp, 1);
+	enum mx_query_result result =
+		action == MX_ACL_DROP || (!tcp && echo_port(peer))
+			? MX_QUERY_DROP
+			: mx_query_read(msg, len, &ask->q, &err);
+	if (result == MX_QUERY_DROP) {
+		mx_count(&worker->counters, dropped, 1);
+		return ASK_DROP;
+	}
+	ask->limit = reply_limit(&ask->q, tcp, worker->config->udp_size_max);
+	if (result == MX_QUERY_ANSWER && action == MX_ACL_REFUSE) {
+		result = MX_QUERY_REFUSE;
+		err = MX_E_ACL;
+	}
+	if (result == MX_QUERY_REFUSE) {
+		mx_count(&worker->counters, rejected, 1);
+		*ret_len = reply_error(ask, mx_error_rcode(err),
+				       refusal_ede(err), "", reply);
+		return ASK_REPLY;
+	}
+
+	ask->key = mx_query_key(&ask->q, ask->qname);
+	if (reply_cached(worker, ask, now, reply, ret_len))
+		return ASK_REPLY;
+	if (ask->q.qtype == MX_TYPE_ANY) {
+		mx_count(&worker->counters, local, 1);
+		*ret_len = reply_any(ask, reply);
+		return ASK_REPLY;
+	}
+	if (reply_local(worker, ask, reply, ret_len)) {
+		mx_count(&worker->counters, local, 1);
+		return ASK_REPLY;
+	}
+	ask->client = limits_client(worker->limits, peer);
+	return ASK_WAIT;
+}
+
+/* ---- a query that waits ---- */
+
+static void on_result(void *arg, const struct mx_lookup_result *result)
+{
+	struct asking *asking = arg;
+	struct worker *worker = asking->worker;
+	const struct mx_query *q = &asking->q;
+	uint8_t *msg = worker->scratch;
+	struct reply reply = {
+		.rcode = result->rcode,
+		.ede = { { result->ede, result->why }, { MX_EDE_NONE, "" } },
+	};
+
+	if (result->err != MX_OK) {
+		reply.rcode = mx_error_rcode(result->err);
+	} else if (result->state == MX_BOGUS && !q->cd) {
+		mx_count(&worker->counters, bogus, 1);
+		reply.rcode = mx_error_rcode(MX_E_BOGUS);
+	} else {
+		const struct mx_form *form = result->form;
+
+		reply.ad = may_say_secure(q, result->state);
+		reply.ancount = form->ancount;
+		reply.nscount = form->nscount;
+		reply.arcount = form->arcount;
+		reply.body_len = form->len;
+		reply.truncated = form->len > reply_body_room(q, asking->limit);
+		if (!reply.truncated)
+			mx_form_write(form, 0, turn_of(q), reply_body(q, msg));
+		count_truncated(worker, &reply);
+	}
+	asking->deliver(asking, msg,
+			reply_finish(q, &reply, msg, asking->limit));
+}
+
+void ask_wait(struct worker *worker, const struct ask *ask,
+	      struct asking *asking,
+	      void (*deliver)(struct asking *, const uint8_t *, size_t))
+{
+	asking->worker = worker;
+	asking->q = ask->q;
+	memcpy(asking->question, ask->q.question, ask->q.question_len);
+	asking->q.question = asking->question;
+	asking->limit = ask->limit;
+	asking->deliver = deliver;
+
+	switch (mx_lookup_missed(worker->lookups, &ask->key, ask->q.dnssec_ok,
+				 ask->client, &asking->lookup, on_result,
+				 asking)) {
+	case MX_LOOKUP_JOINED: mx_count(&worker->counters, joined, 1); break;
+	case MX_LOOKUP_ASKED: mx_count(&worker->counters, misses, 1); break;
+	case MX_LOOKUP_TURNED_AWAY:
+		mx_count(&worker->counters, overloads, 1);
+		break;
+	}
+}
+
+void ask_cancel(struct asking *asking)
+{
+	mx_lookup_cancel(asking->worker->lookups, &asking->lookup);
+}

@@ -1,0 +1,361 @@
+/* udp.c - datagrams in batches: read up to 64, answer what the cache has,
+ * send these in one call. What must wait is sent by itself later.
+ *
+ * A reply leaves from the address its query came to. A socket bound to one
+ * address does that by itself; on a wildcard one the address is read with
+ * each datagram and given back with the reply (IP_PKTINFO, RFC 3542). */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "front.h"
+#include "mx_log.h"
+
+#define BATCH 64
+/* Then the other sockets get their turn. */
+#define BATCHES_PER_WAKEUP 4
+/* Slots differ by a cache line beyond a power of two, so that they do not all
+ * fall into the same lines of the processor's cache. */
+#define QUERY_STRIDE (65536 + 64)
+#define CONTROL_ROOM (CMSG_SPACE(sizeof(struct in6_pktinfo)))
+
+/* Where a reply goes, and from which address of ours. */
+struct udp_path {
+	struct sockaddr_storage peer;
+	socklen_t peer_len;
+	socklen_t control_len; /* 0: the socket knows its address */
+	union {
+		struct cmsghdr align;
+		uint8_t octets[CONTROL_ROOM];
+	} control;
+};
+
+struct udp_batch {
+	struct mmsghdr in[BATCH], out[BATCH];
+	struct iovec in_iov[BATCH], out_iov[BATCH];
+	struct udp_path path[BATCH];
+	uint8_t origin[BATCH]; /* which query a reply is to */
+	size_t reply_stride;
+	uint8_t *queries, *replies;
+};
+
+struct udp {
+	struct worker *worker;
+	int fd;
+	bool wildcard;
+	struct event *readable;
+	TAILQ_HEAD(, udp_asking) waiting;
+};
+
+struct udp_asking {
+	struct asking asking; /* first: deliver casts back */
+	struct udp *udp;
+	TAILQ_ENTRY(udp_asking) link;
+	struct udp_path path;
+};
+
+struct udp_batch *udp_batch_new(size_t udp_size_max)
+{
+	struct udp_batch *batch = calloc(1, sizeof(*batch));
+
+	if (!batch)
+		return NULL;
+	batch->reply_stride = udp_size_max + 64;
+	batch->queries = malloc((size_t)BATCH * QUERY_STRIDE);
+	batch->replies = malloc(BATCH * batch->reply_stride);
+	if (!batch->queries || !batch->replies) {
+		udp_batch_free(batch);
+		return NULL;
+	}
+	return batch;
+}
+
+void udp_batch_free(struct udp_batch *batch)
+{
+	if (!batch)
+		return;
+	free(batch->queries);
+	free(batch->replies);
+	free(batch);
+}
+
+/* ---- sending ---- */
+
+/* A reply longer than the path takes in one piece is never fragmented
+ * (RFC 9715): TC goes instead, and the client comes over TCP. */
+static size_t make_truncated(const struct mx_query *q, uint8_t *reply)
+{
+	struct reply cut = {
+		.rcode = reply[3] & 15, .truncated = true,
+		.ede = { { MX_EDE_NONE, "" }, { MX_EDE_NONE, "" } },
+	};
+
+	return reply_finish(q, &cut, reply, MX_UDP_PLAIN_MAX);
+}
+
+static void send_later(struct udp *udp, const struct mx_query *q,
+		       struct udp_path *path, const uint8_t *reply, size_t len)
+{
+	struct iovec iov = { (void *)(uintptr_t)reply, len };
+	struct msghdr msg = {
+		.msg_name = &path->peer, .msg_namelen = path->peer_len,
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = path->control_len ? path->control.octets : NULL,
+		.msg_controllen = path->control_len,
+	};
+
+	if (sendmsg(udp->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+		return;
+	if (errno == EMSGSIZE && len > MX_UDP_PLAIN_MAX) {
+		uint8_t cut[MX_UDP_PLAIN_MAX];
+
+		memcpy(cut, reply, MX_HEADER_LEN);
+		iov.iov_base = cut;
+		iov.iov_len = make_truncated(q, cut);
+		if (sendmsg(udp->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) {
+			mx_count(&udp->worker->counters, truncated, 1);
+			return;
+		}
+	}
+	mx_count(&udp->worker->counters, send_errors, 1);
+}
+
+/* The query of a reply in the batch is still there: read it once more. */
+static bool truncate_in_batch(struct udp_batch *batch, unsigned reply)
+{
+	struct mmsghdr *in = &batch->in[batch->origin[reply]];
+	struct iovec *out = batch->out[reply].msg_hdr.msg_iov;
+	struct mx_query q;
+	enum mx_error err;
+
+	if (out->iov_len <= MX_UDP_PLAIN_MAX ||
+	    mx_query_read(in->msg_hdr.msg_iov->iov_base, in->msg_len, &q,
+			  &err) == MX_QUERY_DROP)
+		return false;
+	out->iov_len = make_truncated(&q, out->iov_base);
+	return true;
+}
+
+/* One message that cannot go must not hold up those behind it. */
+static void send_batch(struct udp *udp, struct udp_batch *batch, unsigned count)
+{
+	unsigned sent = 0;
+
+	while (sent < count) {
+		int n = sendmmsg(udp->fd, batch->out + sent, count - sent,
+				 MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n > 0) {
+			sent += (unsigned)n;
+			continue;
+		}
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EMSGSIZE &&
+		    truncate_in_batch(batch, sent)) {
+			mx_count(&udp->worker->counters, truncated, 1);
+			continue;
+		}
+		mx_count(&udp->worker->counters, send_errors, 1);
+		sent++;
+	}
+}
+
+/* ---- waiting ---- */
+
+static void on_reply(struct asking *asking, const uint8_t *reply, size_t len)
+{
+	struct udp_asking *waiting = (struct udp_asking *)asking;
+
+	send_later(waiting->udp, &asking->q, &waiting->path, reply, len);
+	TAILQ_REMOVE(&waiting->udp->waiting, waiting, link);
+	free(waiting);
+}
+
+static void wait_for(struct udp *udp, const struct ask *ask,
+		     const struct udp_path *path)
+{
+	struct udp_asking *waiting = malloc(sizeof(*waiting));
+
+	if (!waiting) { /* the client asks again; nothing else is to be done */
+		mx_count(&udp->worker->counters, overloads, 1);
+		return;
+	}
+	waiting->udp = udp;
+	waiting->path = *path;
+	TAILQ_INSERT_TAIL(&udp->waiting, waiting, link);
+	ask_wait(udp->worker, ask, &waiting->asking, on_reply);
+}
+
+/* ---- receiving ---- */
+
+/* Turn the destination that came with a datagram into the source of its
+ * reply. */
+static void set_path(const struct udp *udp, struct msghdr *in,
+		     struct udp_path *path)
+{
+	path->peer_len = in->msg_namelen;
+	path->control_len = 0;
+	if (!udp->wildcard)
+		return;
+
+	struct cmsghdr *c = CMSG_FIRSTHDR(in);
+	for (; c; c = CMSG_NXTHDR(in, c)) {
+		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+			struct in_pktinfo info;
+
+			memcpy(&info, CMSG_DATA(c), sizeof(info));
+			/* ipi_spec_dst is already the local address to use;
+			 * the route decides the interface. */
+			info.ipi_ifindex = 0;
+			memcpy(CMSG_DATA(c), &info, sizeof(info));
+			path->control_len = CMSG_SPACE(sizeof(info));
+			return;
+		}
+		if (c->cmsg_level == IPPROTO_IPV6 &&
+		    c->cmsg_type == IPV6_PKTINFO) {
+			struct in6_pktinfo info;
+
+			memcpy(&info, CMSG_DATA(c), sizeof(info));
+			if (!IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr))
+				info.ipi6_ifindex = 0;
+			memcpy(CMSG_DATA(c), &info, sizeof(info));
+			path->control_len = CMSG_SPACE(sizeof(info));
+			return;
+		}
+	}
+}
+
+static void prepare(struct udp *udp, struct udp_batch *batch)
+{
+	for (unsigned i = 0; i < BATCH; i++) {
+		struct udp_path *path = &batch->path[i];
+
+		batch->in_iov[i] = (struct iovec){
+			batch->queries + (size_t)i * QUERY_STRIDE,
+			MX_MESSAGE_MAX };
+		batch->in[i].msg_hdr = (struct msghdr){
+			.msg_name = &path->peer,
+			.msg_namelen = sizeof(path->peer),
+			.msg_iov = &batch->in_iov[i], .msg_iovlen = 1,
+			.msg_control = udp->wildcard ? path->control.octets
+						     : NULL,
+			.msg_controllen = udp->wildcard ? CONTROL_ROOM : 0,
+		};
+	}
+}
+
+/* Answer message i at once if possible; the reply becomes number `count` of
+ * those to send. */
+static bool take(struct udp *udp, struct udp_batch *batch, unsigned i,
+		 unsigned count, mx_instant now)
+{
+	struct msghdr *in = &batch->in[i].msg_hdr;
+	struct udp_path *path = &batch->path[i];
+	uint8_t *reply = batch->replies + count * batch->reply_stride;
+	struct ask ask;
+	size_t len;
+
+	set_path(udp, in, path);
+	switch (ask_begin(udp->worker, in->msg_iov->iov_base,
+			  batch->in[i].msg_len, (struct sockaddr *)&path->peer,
+			  false, now, &ask, reply, &len)) {
+	case ASK_DROP:
+		return false;
+	case ASK_WAIT:
+		wait_for(udp, &ask, path);
+		return false;
+	case ASK_REPLY:
+		break;
+	}
+	batch->origin[count] = (uint8_t)i;
+	batch->out_iov[count] = (struct iovec){ reply, len };
+	batch->out[count].msg_hdr = (struct msghdr){
+		.msg_name = &path->peer, .msg_namelen = path->peer_len,
+		.msg_iov = &batch->out_iov[count], .msg_iovlen = 1,
+		.msg_control = path->control_len ? path->control.octets : NULL,
+		.msg_controllen = path->control_len,
+	};
+	return true;
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct udp *udp = arg;
+	struct udp_batch *batch = udp->worker->batch;
+
+	(void)what;
+	for (int round = 0; round < BATCHES_PER_WAKEUP; round++) {
+		prepare(udp, batch);
+		int got = recvmmsg(fd, batch->in, BATCH, MSG_DONTWAIT, NULL);
+		if (got <= 0)
+			return; /* EAGAIN, or an error of an earlier send */
+
+		mx_instant now = mx_clock_now();
+		unsigned count = 0;
+		for (int i = 0; i < got; i++)
+			if (take(udp, batch, (unsigned)i, count, now))
+				count++;
+		send_batch(udp, batch, count);
+		if (got < BATCH)
+			return;
+	}
+}
+
+/* ---- set up and tear down ---- */
+
+static bool is_wildcard(int fd)
+{
+	struct sockaddr_storage a;
+	socklen_t len = sizeof(a);
+
+	if (getsockname(fd, (struct sockaddr *)&a, &len) != 0)
+		return false;
+	if (a.ss_family == AF_INET6)
+		return IN6_IS_ADDR_UNSPECIFIED(
+			&((struct sockaddr_in6 *)&a)->sin6_addr);
+	return ((struct sockaddr_in *)&a)->sin_addr.s_addr == INADDR_ANY;
+}
+
+struct udp *udp_new(struct worker *worker, int fd)
+{
+	struct udp *udp = calloc(1, sizeof(*udp));
+
+	if (!udp)
+		return NULL;
+	udp->worker = worker;
+	udp->fd = fd;
+	udp->wildcard = is_wildcard(fd);
+	TAILQ_INIT(&udp->waiting);
+	udp->readable = event_new(worker->base, fd, EV_READ | EV_PERSIST,
+				  on_readable, udp);
+	if (!udp->readable || event_add(udp->readable, NULL) != 0) {
+		if (udp->readable)
+			event_free(udp->readable);
+		free(udp);
+		return NULL;
+	}
+	return udp;
+}
+
+void udp_stop(struct udp *udp)
+{
+	event_del(udp->readable);
+}
+
+void udp_free(struct udp *udp)
+{
+	struct udp_asking *waiting;
+
+	if (!udp)
+		return;
+	while ((waiting = TAILQ_FIRST(&udp->waiting))) {
+		TAILQ_REMOVE(&udp->waiting, waiting, link);
+		ask_cancel(&waiting->asking);
+		free(waiting);
+	}
+	event_free(udp->readable);
+	evutil_closesocket(udp->fd);
+	free(udp);
+}

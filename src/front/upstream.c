@@ -1,0 +1,177 @@
+/* upstream.c - the front's end of the pair to one resolver.
+ *
+ * The resolver may be gone at any time: then questions wait here until the
+ * supervisor has sent a new pair, and those that the dead one had are asked
+ * again (lookup.c decides which). */
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "front.h"
+#include "mx_log.h"
+
+/* Answers taken in one go, so that a flood of them does not keep the worker
+ * from its clients. */
+#define ANSWERS_PER_WAKEUP 32
+
+struct upstream {
+	struct mx_lookups *owner;
+	struct event_base *base;
+	unsigned resolver;
+	int fd; /* -1: no resolver now */
+	struct event *readable, *writable;
+	TAILQ_HEAD(, mx_question) unsent;
+	uint8_t buf[MX_CHANNEL_ANSWER_MAX + 1];
+};
+
+static void disconnect(struct upstream *up)
+{
+	if (up->readable)
+		event_free(up->readable);
+	if (up->writable)
+		event_free(up->writable);
+	up->readable = up->writable = NULL;
+	if (up->fd >= 0)
+		close(up->fd);
+	up->fd = -1;
+}
+
+static void read_answers(struct upstream *up, int limit)
+{
+	static struct mx_log_gate gate;
+	int fd = up->fd;
+
+	for (int i = 0; i < limit; i++) {
+		ssize_t got = recv(fd, up->buf, sizeof(up->buf), 0);
+		struct mx_channel_answer answer;
+
+		if (got < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (got <= 0) {
+			disconnect(up);
+			return;
+		}
+		enum mx_error err = mx_channel_unpack_answer(
+			up->buf, (size_t)got, &answer);
+		if (err == MX_OK)
+			lookups_answer(up->owner, &answer);
+		else
+			mx_log_limited(&gate, MX_LOG_WARNING,
+				       "dropped a malformed message of %zd octets from a resolver: %s",
+				       got, mx_error_text(err));
+		if (up->fd != fd) /* a callback found it broken */
+			return;
+	}
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	read_answers(arg, ANSWERS_PER_WAKEUP);
+}
+
+enum sent { SENT, SENT_LATER, SENT_LOST };
+
+static enum sent send_one(struct upstream *up, struct mx_question *question)
+{
+	uint8_t buf[MX_CHANNEL_QUESTION_MAX];
+	struct mx_channel_question q = { .id = question->id,
+					 .key = question->key };
+	size_t len = mx_channel_pack_question(&q, buf);
+
+	if (send(up->fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+		return SENT;
+	/* ENOBUFS as well: nothing is lost by trying again later. */
+	if (errno == EAGAIN || errno == EINTR || errno == ENOBUFS)
+		return SENT_LATER;
+	return SENT_LOST;
+}
+
+static void send_unsent(struct upstream *up)
+{
+	while (up->fd >= 0 && !TAILQ_EMPTY(&up->unsent)) {
+		struct mx_question *question = TAILQ_FIRST(&up->unsent);
+
+		switch (send_one(up, question)) {
+		case SENT:
+			TAILQ_REMOVE(&up->unsent, question, sending);
+			question->queued = false;
+			break;
+		case SENT_LATER:
+			event_add(up->writable, NULL);
+			return;
+		case SENT_LOST:
+			disconnect(up);
+			return;
+		}
+	}
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	send_unsent(arg);
+}
+
+struct upstream *upstream_new(struct mx_lookups *owner, struct event_base *base,
+			      unsigned resolver)
+{
+	struct upstream *up = calloc(1, sizeof(*up));
+
+	if (!up)
+		return NULL;
+	up->owner = owner;
+	up->base = base;
+	up->resolver = resolver;
+	up->fd = -1;
+	TAILQ_INIT(&up->unsent);
+	return up;
+}
+
+void upstream_free(struct upstream *up)
+{
+	if (!up)
+		return;
+	disconnect(up);
+	free(up);
+}
+
+void upstream_connect(struct upstream *up, int fd)
+{
+	if (up->fd >= 0)
+		read_answers(up, INT_MAX);
+	disconnect(up);
+	up->fd = fd;
+	up->readable = event_new(up->base, fd, EV_READ | EV_PERSIST,
+				 on_readable, up);
+	up->writable = event_new(up->base, fd, EV_WRITE, on_writable, up);
+	if (!up->readable || !up->writable || event_add(up->readable, NULL)) {
+		mx_log(MX_LOG_ERROR, "cannot watch the pair to a resolver");
+		disconnect(up);
+		return;
+	}
+	lookups_ask_again(up->owner, up->resolver);
+	send_unsent(up);
+}
+
+void upstream_ask(struct upstream *up, struct mx_question *question)
+{
+	if (question->queued)
+		return;
+	TAILQ_INSERT_TAIL(&up->unsent, question, sending);
+	question->queued = true;
+	if (TAILQ_FIRST(&up->unsent) == question)
+		send_unsent(up);
+}
+
+void upstream_forget(struct upstream *up, struct mx_question *question)
+{
+	if (!question->queued)
+		return;
+	TAILQ_REMOVE(&up->unsent, question, sending);
+	question->queued = false;
+}
