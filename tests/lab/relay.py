@@ -48,8 +48,9 @@ class Behaviour:
     silent: bool = False      # nothing is ever answered
     rcode: str = ""           # this RCODE is the answer to all, e.g. "REFUSED"
     truncate: bool = False    # UDP answers are empty and have TC set
-    udp: str = "works"        # or "silent"
+    udp: str = "works"        # or "silent"; in the table also "closed": ICMP says so
     tcp: str = "works"        # or "silent", or "refused": nobody listens
+    ipv6: str = "works"       # or "silent", over UDP and TCP
     drop_types: list = field(default_factory=list)   # QTYPEs never answered
     slow_types: dict = field(default_factory=dict)   # {QTYPE: ms more}
     rewrite: str = ""         # a name in rewrites.REWRITES
@@ -58,8 +59,10 @@ class Behaviour:
         """Refuse nonsense; prepare what is looked at for every packet."""
         if self.tcp not in ("works", "silent", "refused"):
             raise ValueError(f"tcp: {self.tcp}")
-        if self.udp not in ("works", "silent"):
+        if self.udp not in ("works", "silent", "closed"):
             raise ValueError(f"udp: {self.udp}")
+        if self.ipv6 not in ("works", "silent"):
+            raise ValueError(f"ipv6: {self.ipv6}")
         if self.rewrite and self.rewrite not in REWRITES:
             raise ValueError(f"rewrite: one of {', '.join(REWRITES)}")
         self.fixed_rcode = dns.rcode.from_text(self.rcode) if self.rcode else 0
@@ -124,20 +127,19 @@ class Relayed:
         self.behaviour = self.at_start
         self.tcp_servers = {}
 
-    def live_addresses(self):
-        """The others are bound too, but never read: packets vanish there."""
-        return [a for a in self.server.addresses
-                if self.upstream and (a != self.server.v6 or self.server.v6_works)]
+    def is_deaf(self, address):
+        """Packets to it vanish: always, or while IPv6 is told to be silent."""
+        if ":" in address and (self.behaviour.ipv6 == "silent" or not self.server.v6_works):
+            return True
+        return self.upstream is None
 
     async def open(self):
-        for address in self.server.addresses:
-            sock = udp_socket(family(address))
-            sock.bind((address, 53))
-            if address in self.live_addresses():
-                self.loop.add_reader(sock, self.read, sock)
-            else:
-                self.loop.add_reader(sock, self.read_and_forget, sock)
-        await self.apply(self.behaviour)
+        if self.at_start.udp != "closed":
+            for address in self.server.addresses:
+                sock = udp_socket(family(address))
+                sock.bind((address, 53))
+                self.loop.add_reader(sock, self.read, sock, address)
+        await self.apply(self.at_start)
 
     async def apply(self, behaviour):
         self.behaviour = behaviour
@@ -158,20 +160,17 @@ class Relayed:
 
     # --- UDP
 
-    def read_and_forget(self, sock):
-        self.read(sock, answer=False)
-
-    def read(self, sock, answer=True):
+    def read(self, sock, address):
+        deaf = self.is_deaf(address)
         for _ in range(BATCH):
             try:
                 query, client = sock.recvfrom(65535)
+                qtype = self.count(query, "udp")
             except BlockingIOError:
                 return
-            try:
-                qtype = self.count(query, "udp")
             except IndexError:
                 continue
-            if answer:
+            if not deaf:
                 self.answer_udp(sock, client, query, qtype)
 
     def answer_udp(self, sock, client, query, qtype):
@@ -212,7 +211,7 @@ class Relayed:
                 query = await asyncio.wait_for(read_framed(reader), TCP_IDLE_S)
                 qtype = self.count(query, "tcp")
                 b = self.behaviour
-                if address not in self.live_addresses() or b.ignores(qtype) or b.tcp == "silent":
+                if self.is_deaf(address) or b.ignores(qtype) or b.tcp == "silent":
                     continue
                 due = self.loop.time() + b.delay_s(qtype) + (round_trips - 1) * b.delay_ms / 1000
                 round_trips = 1

@@ -10,6 +10,7 @@ import dns.message
 import dns.rrset
 
 REWRITES = {}
+CNAME, AAAA = b"\x00\x05", b"\x00\x1c"
 QR, AA, TC = 0x8000, 0x0400, 0x0200
 
 
@@ -36,6 +37,18 @@ def empty_answer(query, rcode=0, flags=0):
     asked = struct.unpack_from(">H", query, 2)[0]
     head = struct.pack(">HHHHH", QR | (asked & 0x7900) | flags | rcode, 1, 0, 0, 0)
     return query[:2] + head + query[12:question_end(query)]
+
+
+def answer_rrs(message):
+    """(start, where TYPE is, end) of every RR in the answer section."""
+    at = question_end(message)
+    for _ in range(struct.unpack_from(">H", message, 6)[0]):
+        start = at
+        while message[at] and message[at] < 0xC0:
+            at += message[at] + 1
+        fixed = at + (2 if message[at] else 1)
+        at = fixed + 10 + struct.unpack_from(">H", message, fixed + 8)[0]
+        yield start, fixed, at
 
 
 def parsed(function):
@@ -100,13 +113,23 @@ def nxdomain_for_nodata(message):
         message.set_rcode(3)
 
 
+@rewrite("servfail-for-aaaa")
+def servfail_for_aaaa(query, reply):
+    end = question_end(query)
+    return [empty_answer(query, rcode=2) if query[end - 4:end - 2] == AAAA else reply]
+
+
 @rewrite("two-cnames")
-@parsed
-def two_cnames(message):
-    """A second CNAME at the same owner, which no zone may have."""
-    for rrset in message.answer:
-        if rrset.rdtype == 5:
-            rrset.add(dns.rrset.from_text("x.", 1, "IN", "CNAME", "other.two-cnames.lab.")[0])
+def two_cnames(query, reply):
+    """The CNAME twice, the second to a target whose name begins with an x:
+    no zone may have that (RFC 2181 10.1), some servers do."""
+    for start, fixed, end in answer_rrs(reply):
+        if reply[fixed:fixed + 2] == CNAME:
+            twin = bytearray(reply[start:end])
+            twin[fixed - start + 11] = ord("x")
+            counts = struct.pack(">HHHH", 1, 2, 0, 0)
+            return [reply[:4] + counts + reply[12:end] + twin]
+    return [reply]
 
 
 @rewrite("poison")
@@ -115,3 +138,23 @@ def poison(message):
     """Slips in RRs about others, in sections nobody asked for."""
     message.authority.append(dns.rrset.from_text("victim.lab.", 3600, "IN", "NS", "ns.evil.post."))
     message.additional.append(dns.rrset.from_text("mx.victim.lab.", 3600, "IN", "A", "198.18.66.66"))
+
+
+# --- TTLs that no zone file can have --------------------------------------------
+
+def with_ttls(reply, ttl_of):
+    """ttl_of(n) is the TTL of the n-th RR of the answer."""
+    changed = bytearray(reply)
+    for n, (_, fixed, _) in enumerate(answer_rrs(reply)):
+        struct.pack_into(">I", changed, fixed + 4, ttl_of(n))
+    return bytes(changed)
+
+
+@rewrite("ttl-huge")
+def ttl_huge(query, reply):
+    return [with_ttls(reply, lambda n: 1 << 31)]
+
+
+@rewrite("ttl-mixed")
+def ttl_mixed(query, reply):
+    return [with_ttls(reply, lambda n: 7 if n else 3600)]

@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from .domains import ROWS
 from .table import absolute
-from .zones import check_table, children, zone_text
+from .zones import check_table, children, servers_in, zone_text
 
 CACHE = Path(__file__).resolve().parents[2] / "build" / "lab"
 DAY = 86400
@@ -28,12 +28,15 @@ LOCK_WAIT_S = 120
 
 
 def file_name(zone):
-    return quote(zone.rstrip("."), safe="") or "root"
+    """Without '/', and without '%', which NSD would expand."""
+    return quote(zone.rstrip("."), safe="").replace("%", "=") or "root"
 
 
 def run(*command, cwd):
-    return subprocess.run(command, cwd=cwd, check=True, capture_output=True,
-                          text=True, timeout=60).stdout
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60)
+    if done.returncode != 0:
+        raise SystemExit(f"lab: {' '.join(command)}\n{done.stderr or done.stdout}")
+    return done.stdout
 
 
 class Progress:
@@ -67,23 +70,24 @@ def key_base(zone, number=0):
     return CACHE / "keys" / (file_name(zone) + (f"+{number}" if number else ""))
 
 
-def make_key(zone_and_number):
-    zone, number = zone_and_number
-    base = key_base(zone, number)
-    kind = [] if number else ["-k"]
-    made = run("ldns-keygen", "-a", "ECDSAP256SHA256", *kind, zone,
-               cwd=base.parent / "new").strip()
+def make_key(row_and_number):
+    row, number = row_and_number
+    base = key_base(row.name, number)
+    kind = ["-b", "2048"] if row.algorithm.startswith("RSA") else []
+    kind += [] if number else ["-k"]
+    new = base.parent / "new"
+    (new / f"K{row.name}").parent.mkdir(parents=True, exist_ok=True)   # names with a '/'
+    made = run("ldns-keygen", "-a", row.algorithm, *kind, row.name, cwd=new).strip()
     for suffix in (".ds", ".private", ".key"):
-        source = base.parent / "new" / (made + suffix)
+        source = new / (made + suffix)
         if source.exists():
             source.rename(f"{base}{suffix}")
 
 
 def make_keys():
-    (CACHE / "keys" / "new").mkdir(parents=True, exist_ok=True)
-    wanted = [(r.name, n) for r in ROWS if r.signed and r.zone is not None
+    wanted = [(r, n) for r in ROWS if r.signed and r.zone is not None
               for n in range(1 + r.extra_keys)]
-    missing = [w for w in wanted if not Path(f"{key_base(*w)}.key").exists()]
+    missing = [(r, n) for r, n in wanted if not Path(f"{key_base(r.name, n)}.key").exists()]
     in_parallel("keys", make_key, missing)
 
 
@@ -151,8 +155,8 @@ def sign_zone(row, text, target):
     new.rename(target)
 
 
-def full_text(row, below, ds_of):
-    text = zone_text(row, below, ds_of)
+def full_text(row, *tree):
+    text = zone_text(row, *tree)
     for n in range(1, row.extra_keys + 1):
         text += Path(f"{key_base(row.name, n)}.key").read_text()
     return text
@@ -202,10 +206,10 @@ def all_zones():
     with lock():
         (CACHE / "zones").mkdir(exist_ok=True)
         make_keys()
-        below = children()
+        below, inside = children(), servers_in()
         served = [r for r in ROWS if r.zone is not None]
         ds_of = {r.name: read_ds(r.name) for r in served if r.signed}
-        texts = {r.name: full_text(r, below, ds_of) for r in served}
+        texts = {r.name: full_text(r, below, inside, ds_of) for r in served}
         targets = {r.name: target_of(r, texts[r.name]) for r in served}
         now = time.time()
         stale = [r for r in served if not is_fresh(targets[r.name], now)]

@@ -1,7 +1,6 @@
 """What a row of the table in domains.py is."""
 
-from dataclasses import dataclass, field
-from textwrap import dedent
+from dataclasses import dataclass
 
 from .servers import GROUPS
 
@@ -17,12 +16,14 @@ class Expect:
     result  RCODE, with NODATA for a NOERROR that has no RR of that type
     state   secure, insecure, bogus; dead when no server can be asked
     count   RRs of the asked type in the answer, None: not looked at
+    unbound why Unbound 1.17.1 answers otherwise, "" where it does not
     """
     owner: str
     type: str
     result: str
     state: str
     count: int | None = None
+    unbound: str = ""
 
     @property
     def rcode(self):
@@ -42,13 +43,14 @@ class Row:
     sign: str = "nsec"           # one of SIGNED_HOW
     sign_options: tuple = ()     # more for ldns-signzone
     validity_days: tuple = (-1, 30)  # of the signatures, counted from now
+    also_at: tuple = ()          # instances that have it beside those of ns
+    algorithm: str = "ECDSAP256SHA256"   # for ldns-keygen
     ds: str = "match"            # what the parent says, see zones.ds_rrs()
     spoil: tuple = ()            # "OWNER TYPE": signatures made wrong
     strip: tuple = ()            # "OWNER TYPE": signatures left out
     ttl: int = 3600
     soa_minimum: int = 300
     extra_keys: int = 0          # further zone keys that sign nothing
-    unbound: str = ""            # why Unbound 1.17.1 may answer otherwise
     generated: bool = False      # one of a series: demos show the first only
 
     @property
@@ -68,15 +70,18 @@ def absolute(name, origin):
 
 
 def parse_expect(text, origin):
-    """Lines of "OWNER TYPE RESULT STATE [COUNT]"; '#' starts a comment."""
-    for line in dedent(text).splitlines():
-        words = line.split("#")[0].split()
+    """Lines of "OWNER TYPE RESULT STATE [COUNT]"; '#' starts a comment, and
+    "# Unbound: WHY" says that it differs, and why."""
+    for line in text.splitlines():
+        line, _, comment = line.partition("#")
+        words = line.split()
         if not words:
             continue
         owner, rrtype, result, state, *count = words
         assert result in RESULTS and state in STATES, line
         yield Expect(absolute(owner, origin), rrtype, result, state,
-                     int(count[0]) if count else None)
+                     int(count[0]) if count else None,
+                     comment.partition("Unbound:")[2].strip())
 
 
 def row(name, kind, why, zone="", expect="", ns=None, **more):

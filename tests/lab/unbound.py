@@ -46,6 +46,8 @@ server:
     rrset-cache-size: 128m
     unblock-lan-zones: no
     val-log-level: 2
+    discard-timeout: 0
+    wait-limit: 0
 {extra}
 remote-control:
     control-enable: no
