@@ -134,6 +134,13 @@ static bool below(const struct mx_key *key, const struct mx_name *zone)
 			     zone->len);
 }
 
+/* key is name, or an empty non-terminal above it. */
+static bool leads_to(const struct mx_key *key, const struct mx_name *name)
+{
+	return mx_name_below(name->octets, name->len, key->qname,
+			     key->qname_len);
+}
+
 static bool served_elsewhere(const struct mx_local *local,
 			     const struct mx_key *key,
 			     const struct mx_name *special)
@@ -232,10 +239,11 @@ static bool put_answer(const struct mx_local *local, const struct mx_key *key,
 {
 	static const uint8_t v4[] = { 127, 0, 0, 1 };
 	static const uint8_t v6[16] = { [15] = 1 };
-	bool loopback = key->qname_len == local->loopback4.len
-				? below(key, &local->loopback4)
-				: key->qname_len == local->loopback6.len &&
-					  below(key, &local->loopback6);
+	bool loopback =
+		(below(key, &local->loopback4) &&
+		 key->qname_len == local->loopback4.len) ||
+		(below(key, &local->loopback6) &&
+		 key->qname_len == local->loopback6.len);
 
 	if (below(key, &local->localhost)) {
 		if (key->qtype == MX_TYPE_A)
@@ -264,8 +272,8 @@ bool local_answer(const struct mx_local *local, const struct mx_key *key,
 
 	bool apex = key->qname_len == zone->len;
 	bool exists = apex || below(key, &local->localhost) ||
-		      below(key, &local->loopback4) ||
-		      below(key, &local->loopback6);
+		      leads_to(key, &local->loopback4) ||
+		      leads_to(key, &local->loopback6);
 
 	mx_out_init(&body.out, room->octets, sizeof(room->octets));
 	body.zone_at = (uint8_t)(MX_HEADER_LEN + key->qname_len - zone->len);

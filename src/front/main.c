@@ -1,0 +1,359 @@
+/* mxbound-front - answers clients; started by mxbound, the supervisor.
+ *
+ * The main thread listens to the supervisor and hands on what it sends; the
+ * workers do all else. It never connects to anything: only the resolvers do. */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "front.h"
+#include "mx_handover.h"
+#include "mx_log.h"
+#include "mx_privilege.h"
+
+struct front {
+	struct mx_config config;
+	struct event_base *base;
+	struct mx_cache *cache;
+	struct mx_limits *limits;
+	struct mx_local *local;
+	struct worker **workers;
+	unsigned worker_count;
+	uint32_t *beats; /* of each worker, when last looked at */
+	bool going, draining;
+};
+
+/* ---- what the supervisor sends ---- */
+
+static enum mx_error configure(struct front *front, int fd)
+{
+	char error[MX_CONFIG_ERROR_MAX];
+	enum mx_error err = mx_config_read(&front->config, fd, error);
+
+	if (err != MX_OK) {
+		mx_log(MX_LOG_ERROR, "%s", error);
+		return err;
+	}
+	mx_log_init("mxbound-front",
+		    (enum mx_log_level)front->config.log_level);
+	return mx_drop_privileges(&front->config);
+}
+
+static enum mx_error build(struct front *front)
+{
+	struct mx_cache_config cache = {
+		.size_octets = front->config.cache_size,
+		.failure_ttl_min_s = (uint32_t)front->config.failure_ttl_min,
+		.failure_ttl_max_s = (uint32_t)front->config.failure_ttl_max,
+	};
+	unsigned count = mx_config_workers(&front->config);
+	enum mx_error err = mx_cache_new(&cache, &front->cache);
+
+	if (err != MX_OK)
+		return err;
+	front->limits = limits_new(&front->config);
+	front->local = local_new(&front->config);
+	front->workers = calloc(count, sizeof(struct worker *));
+	front->beats = calloc(count, sizeof(*front->beats));
+	if (!front->limits || !front->local || !front->workers || !front->beats)
+		return MX_E_NO_MEMORY;
+	for (unsigned i = 0; i < count; i++) {
+		front->workers[i] = worker_new(i, &front->config, front->cache,
+					       front->limits, front->local);
+		if (!front->workers[i])
+			return MX_E_NO_MEMORY;
+		front->worker_count++;
+	}
+	return MX_OK;
+}
+
+static void tell_worker(struct front *front, unsigned index,
+			enum worker_verb verb, unsigned resolver, int fd)
+{
+	struct worker_command command = { .verb = verb, .resolver = resolver,
+					  .fd = fd };
+
+	if (index < front->worker_count) {
+		worker_tell(front->workers[index], &command);
+		return;
+	}
+	mx_log(MX_LOG_ERROR, "descriptor for an unknown worker %u", index);
+	if (fd >= 0)
+		close(fd);
+}
+
+static void tell_all(struct front *front, enum worker_verb verb)
+{
+	for (unsigned i = 0; i < front->worker_count; i++)
+		tell_worker(front, i, verb, 0, -1);
+}
+
+static enum mx_error go(struct front *front)
+{
+	struct mx_handover ready = { .type = MX_HANDOVER_READY, .fd = -1 };
+
+	for (unsigned i = 0; i < front->worker_count; i++)
+		if (!worker_start(front->workers[i])) {
+			front->worker_count = i; /* those to be joined */
+			return MX_E_SYSTEM;
+		}
+	front->going = true;
+	tell_worker(front, 0, WORKER_SELFTEST, 0, -1);
+	return mx_handover_send(MX_HANDOVER_FD, &ready);
+}
+
+/* What the operator wants to know first: it runs, and how to ask it. */
+static void say_ready(const struct front *front)
+{
+	const struct mx_texts *listen = &front->config.listen;
+	char all[256] = "";
+	struct sockaddr_storage first;
+	socklen_t len;
+	char text[MX_ADDRESS_TEXT_MAX] = "";
+
+	for (size_t i = 0; i < listen->count; i++) {
+		size_t used = strlen(all);
+
+		snprintf(all + used, sizeof(all) - used, "%s%s",
+			 i ? ", " : "", listen->at[i]);
+	}
+	if (listen->count &&
+	    mx_address_parse(listen->at[0], 53, &first, &len))
+		mx_address_text((struct sockaddr *)&first, text);
+
+	char *at = strrchr(text, '@');
+	if (at)
+		*at++ = 0;
+	mx_log(MX_LOG_NOTICE,
+	       "ready on %s with %u worker%s; ask it: dig @%s -p %s +dnssec example.com MX",
+	       all, front->worker_count, front->worker_count == 1 ? "" : "s",
+	       text, at ? at : "53");
+}
+
+static enum mx_error obey(struct front *front, struct mx_handover *m)
+{
+	switch (m->type) {
+	case MX_HANDOVER_CONFIG: {
+		enum mx_error err = configure(front, m->fd);
+
+		close(m->fd);
+		return err != MX_OK ? err : build(front);
+	}
+	case MX_HANDOVER_UDP:
+		tell_worker(front, m->a, WORKER_UDP, 0, m->fd);
+		return MX_OK;
+	case MX_HANDOVER_TCP:
+		tell_worker(front, m->a, WORKER_TCP, 0, m->fd);
+		return MX_OK;
+	case MX_HANDOVER_CHANNEL:
+		tell_worker(front, m->a, WORKER_CHANNEL, m->b, m->fd);
+		return MX_OK;
+	case MX_HANDOVER_GO:
+		return go(front);
+	case MX_HANDOVER_DRAIN:
+		front->draining = true;
+		tell_all(front, WORKER_DRAIN);
+		return MX_OK;
+	default:
+		mx_log(MX_LOG_ERROR, "message %u from the supervisor not known",
+		       m->type);
+		if (m->fd >= 0)
+			close(m->fd);
+		return MX_OK;
+	}
+}
+
+/* ---- the main thread's loop ---- */
+
+static void on_supervisor(evutil_socket_t fd, short what, void *arg)
+{
+	struct front *front = arg;
+	struct mx_handover m;
+
+	(void)what;
+	int got = mx_handover_receive(fd, &m);
+	if (got < 0 && (errno == EAGAIN || errno == EINTR || errno == EPROTO))
+		return;
+	if (got <= 0 || obey(front, &m) != MX_OK)
+		event_base_loopbreak(front->base);
+}
+
+static bool all_ended(const struct front *front)
+{
+	for (unsigned i = 0; i < front->worker_count; i++)
+		if (!atomic_load(&front->workers[i]->ended))
+			return false;
+	return true;
+}
+
+/* One stuck worker is enough for the supervisor to know. */
+static bool all_alive(struct front *front)
+{
+	bool alive = true;
+
+	for (unsigned i = 0; i < front->worker_count; i++) {
+		struct worker *worker = front->workers[i];
+		uint32_t beats = atomic_load_explicit(&worker->beats,
+						      memory_order_relaxed);
+
+		if (beats == front->beats[i] && !atomic_load(&worker->ended))
+			alive = false;
+		else
+			front->beats[i] = beats;
+	}
+	return alive;
+}
+
+static void on_heart(evutil_socket_t fd, short what, void *arg)
+{
+	struct mx_handover beat = { .type = MX_HANDOVER_HEARTBEAT, .fd = -1 };
+	struct front *front = arg;
+
+	(void)fd;
+	(void)what;
+	if (front->draining && all_ended(front)) {
+		event_base_loopbreak(front->base);
+		return;
+	}
+	if (all_alive(front))
+		mx_handover_send(MX_HANDOVER_FD, &beat);
+}
+
+static void on_terminate(evutil_socket_t fd, short what, void *arg)
+{
+	struct front *front = arg;
+
+	(void)fd;
+	(void)what;
+	event_base_loopbreak(front->base);
+}
+
+/* ---- set up and tear down ---- */
+
+/* Each TCP connection is a descriptor; the soft limit is often 1,024. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+static bool started_by_supervisor(void)
+{
+	int type;
+	socklen_t len = sizeof(type);
+
+	return getsockopt(MX_HANDOVER_FD, SOL_SOCKET, SO_TYPE, &type, &len) ==
+		       0 &&
+	       type == SOCK_SEQPACKET;
+}
+
+/* All that is handed over before GO; the loop takes what comes after. */
+static enum mx_error receive_until_go(struct front *front)
+{
+	while (!front->going) {
+		struct mx_handover m;
+		int got = mx_handover_receive(MX_HANDOVER_FD, &m);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return MX_E_SYSTEM;
+		if (m.type != MX_HANDOVER_CONFIG && !front->cache) {
+			mx_log(MX_LOG_ERROR,
+			       "the supervisor sent no configuration");
+			return MX_E_CONFIG;
+		}
+
+		enum mx_error err = obey(front, &m);
+		if (err != MX_OK) {
+			mx_log(MX_LOG_ERROR, "cannot start: %s",
+			       mx_error_text(err));
+			return err;
+		}
+	}
+	return MX_OK;
+}
+
+static void serve(struct front *front)
+{
+	struct timeval beat = { .tv_usec = MX_HEARTBEAT_MS * 1000 };
+	struct event *supervisor = event_new(front->base, MX_HANDOVER_FD,
+					     EV_READ | EV_PERSIST,
+					     on_supervisor, front);
+	struct event *heart = event_new(front->base, -1, EV_PERSIST, on_heart,
+					front);
+	struct event *terminate = evsignal_new(front->base, SIGTERM,
+					       on_terminate, front);
+
+	if (supervisor && heart && terminate &&
+	    event_add(supervisor, NULL) == 0 && event_add(heart, &beat) == 0 &&
+	    event_add(terminate, NULL) == 0)
+		event_base_dispatch(front->base);
+	if (supervisor)
+		event_free(supervisor);
+	if (heart)
+		event_free(heart);
+	if (terminate)
+		event_free(terminate);
+}
+
+static void tear_down(struct front *front)
+{
+	if (front->going) {
+		tell_all(front, WORKER_STOP);
+		for (unsigned i = 0; i < front->worker_count; i++)
+			worker_join(front->workers[i]);
+	}
+	for (unsigned i = 0; i < front->worker_count; i++)
+		worker_free(front->workers[i]);
+	free(front->workers);
+	free(front->beats);
+	local_free(front->local);
+	limits_free(front->limits);
+	mx_cache_free(front->cache);
+	if (front->base)
+		event_base_free(front->base);
+	mx_config_clear(&front->config);
+}
+
+int main(int argc, char **argv)
+{
+	struct front front = { 0 };
+	int status = EXIT_FAILURE;
+
+	if (argc > 1 && strcmp(argv[1], "--version") == 0) {
+		printf("mxbound-front " MX_VERSION " (libevent %s, libsodium %s)\n",
+		       event_get_version(), sodium_version_string());
+		return EXIT_SUCCESS;
+	}
+	if (!started_by_supervisor()) {
+		fprintf(stderr,
+			"mxbound-front answers clients for mxbound, which starts it; run mxbound instead\n");
+		return 2;
+	}
+	mx_log_init("mxbound-front", MX_LOG_NOTICE);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
+	raise_descriptor_limit();
+	if (sodium_init() < 0) {
+		mx_log(MX_LOG_ERROR, "no random numbers from the system");
+		return EXIT_FAILURE;
+	}
+	crypto_shorthash_keygen(front_hash_key);
+	front.base = event_base_new();
+	if (front.base && receive_until_go(&front) == MX_OK) {
+		say_ready(&front);
+		serve(&front);
+		status = EXIT_SUCCESS;
+	}
+	tear_down(&front);
+	return status;
+}
