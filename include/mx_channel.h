@@ -42,7 +42,7 @@ struct mx_channel_answer {
 };
 
 /* Pure codecs. pack returns the length; buf has room for the _MAX above. A
- * why longer than MX_CHANNEL_WHY_MAX is the caller's to cut.
+ * why longer than MX_CHANNEL_WHY_MAX is cut.
  * unpack borrows from buf; *ret is untouched on error: MX_E_SHORT,
  * MX_E_TRAILING, MX_E_LABEL.. as found; MX_E_TOO_BIG for a why or packet over
  * its bound; MX_E_MALFORMED for a status or state that is none, and for an

@@ -41,22 +41,23 @@ enum mx_error mx_channel_unpack_question(const uint8_t *buf, size_t len,
 size_t mx_channel_pack_answer_head(const struct mx_channel_answer *a,
 				   uint8_t *buf)
 {
+	uint16_t why_len = a->why_len < MX_CHANNEL_WHY_MAX ?
+			   a->why_len : MX_CHANNEL_WHY_MAX;
 	struct mx_out out;
 
 	mx_out_init(&out, buf, 8 + MX_CHANNEL_WHY_MAX);
 	mx_out_u32(&out, a->id);
 	mx_out_u8(&out, (uint8_t)a->status);
 	mx_out_u8(&out, (uint8_t)a->state);
-	mx_out_u16(&out, a->why_len);
-	mx_out_octets(&out, a->why, a->why_len);
+	mx_out_u16(&out, why_len);
+	mx_out_octets(&out, a->why, why_len);
 	return mx_out_len(&out);
 }
 
 static enum mx_error check_answer(const struct mx_channel_answer *a,
 				  unsigned status, unsigned state)
 {
-	if (a->why_len > MX_CHANNEL_WHY_MAX ||
-	    a->packet_len > MX_MESSAGE_MAX)
+	if (a->why_len > MX_CHANNEL_WHY_MAX)
 		return MX_E_TOO_BIG;
 	switch (status) {
 	case MX_CHANNEL_ANSWER:
