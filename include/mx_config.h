@@ -1,8 +1,11 @@
 /* mx_config.h - the configuration: one table, one parser, one value each.
  *
- * The file has lines `key: value`, as in unbound.conf without sections; '#'
- * starts a comment; a value may stand in double quotes. Keys that take
- * several values repeat, and the first one written replaces the default.
+ * The file has lines `key: value`, as in unbound.conf without sections. '#'
+ * starts a comment at the start of a line or after a blank. A value may stand
+ * in double quotes, in which \" and \\ stand for " and \. Keys that take
+ * several values repeat, and the first one written replaces the default; ""
+ * alone makes the list empty. `sets` of such a key replace what the file says.
+ *
  * From this table come the struct, the parser, --help, the manual's and the
  * README's tables, and the text that the supervisor hands to its children.
  *
@@ -31,13 +34,16 @@
  *   CHOICE one of the words in `unit`      unsigned, index of the word
  *   TEXT   a string, path or name          char *, "" if unset
  *   LIST   repeatable, see each key        struct mx_texts
- * The checkers of LIST entries are in config.c; parsed forms below.
+ * Defaults are written as in the file; '|' parts the entries of a LIST. min
+ * and max bound the number, of a LIST the number of entries, of a TEXT its
+ * octets. Blanks in a LIST entry are made single. A TEXT with unit FILE or
+ * FOLDER is made absolute by load.
  *
  *        member              key                  kind   default min max unit, help */
 #define MX_OPTIONS(X) \
-	X(listen, "listen", LIST, "127.0.0.1@5335 ::1@5335", 0, 64, "ADDR@PORT", \
+	X(listen, "listen", LIST, "127.0.0.1@5335|::1@5335", 1, 64, "ADDR@PORT", \
 	  "address to answer DNS on, UDP and TCP") \
-	X(access_control, "access-control", LIST, "127.0.0.0/8 allow|::1/128 allow", 0, 1000, "CIDR allow|refuse|drop", \
+	X(access_control, "access-control", LIST, "127.0.0.0/8 allow|::1/128 allow", 1, 1000, "CIDR allow|refuse|drop", \
 	  "who may ask; the longest prefix decides; all others are refused") \
 	X(workers, "workers", COUNT, "0", 0, 64, "threads", \
 	  "threads that answer clients; 0: one per core") \
@@ -49,15 +55,15 @@
 	  "no answer is kept longer") \
 	X(negative_ttl_max, "negative-ttl-max", SECS, "15m", 0, 10800, "s", \
 	  "no NODATA or NXDOMAIN is kept longer, so that a new MX is seen soon") \
-	X(bogus_ttl_max, "bogus-ttl-max", SECS, "60", 1, 300, "s", \
+	X(bogus_ttl_max, "bogus-ttl-max", SECS, "1m", 1, 300, "s", \
 	  "an answer that failed validation is asked again after this") \
-	X(failure_ttl_min, "failure-ttl-min", SECS, "1", 1, 300, "s", \
+	X(failure_ttl_min, "failure-ttl-min", SECS, "1s", 1, 300, "s", \
 	  "a question that failed is not asked again for this long") \
-	X(failure_ttl_max, "failure-ttl-max", SECS, "30", 1, 300, "s", \
+	X(failure_ttl_max, "failure-ttl-max", SECS, "30s", 1, 300, "s", \
 	  "the wait doubles with each further failure, up to this") \
-	X(query_deadline, "query-deadline", MSEC, "4000", 100, 4500, "ms", \
+	X(query_deadline, "query-deadline", MSEC, "4s", 100, 4500, "ms", \
 	  "a client hears SERVFAIL after this; the work goes on") \
-	X(question_lifetime, "question-lifetime", SECS, "60", 5, 600, "s", \
+	X(question_lifetime, "question-lifetime", SECS, "1m", 5, 600, "s", \
 	  "work on a question is given up after this") \
 	X(in_flight_max, "in-flight-max", COUNT, "8192", 16, 1000000, "questions", \
 	  "questions in flight and clients waiting for them, in total") \
@@ -75,11 +81,11 @@
 	  "a connection with nothing asked and nothing to answer is closed") \
 	X(tcp_message_timeout, "tcp-message-timeout", MSEC, "5s", 100, 600000, "ms", \
 	  "a query must arrive, and a reply be taken, within this") \
-	X(root_hints, "root-hints", TEXT, "", 0, 0, "FILE", \
+	X(root_hints, "root-hints", TEXT, "", 0, 4095, "FILE", \
 	  "name servers of the root in zone file format; built in if unset") \
-	X(trust_anchor_file, "trust-anchor-file", TEXT, "", 0, 0, "FILE", \
+	X(trust_anchor_file, "trust-anchor-file", TEXT, "", 0, 4095, "FILE", \
 	  "DS or DNSKEY records to trust, in zone file format; the root's are built in if unset") \
-	X(state_dir, "state-dir", TEXT, "", 0, 0, "FOLDER", \
+	X(state_dir, "state-dir", TEXT, "", 0, 4095, "FOLDER", \
 	  "keeps the root's trust anchor current (RFC 5011) across restarts") \
 	X(forward_zone, "forward-zone", LIST, "", 0, 1000, "ZONE ADDR[@PORT]...", \
 	  "ask these recursive resolvers for names at and below ZONE") \
@@ -89,16 +95,16 @@
 	  "show name servers no more of a name than they need (RFC 9156), at the price of round trips") \
 	X(ipv6_upstream, "ipv6-upstream", CHOICE, "auto", 0, 0, "auto|yes|no", \
 	  "ask name servers over IPv6; auto: when a root or forward server answers over it") \
-	X(ipv6_probe_interval, "ipv6-probe-interval", SECS, "60", 1, 86400, "s", \
+	X(ipv6_probe_interval, "ipv6-probe-interval", SECS, "1m", 1, 86400, "s", \
 	  "how often auto looks again") \
 	X(resolver_option, "resolver-option", LIST, "", 0, 1000, "KEY: VALUE", \
 	  "a libunbound option, from the list in the manual") \
-	X(user, "user", TEXT, "", 0, 0, "NAME", \
+	X(user, "user", TEXT, "", 0, 32, "NAME", \
 	  "account to work as when started as root; unset: mxbound if there is such an account, else nobody") \
 	X(log_level, "log-level", CHOICE, "notice", 0, 0, "error|warning|notice|info|debug", \
 	  "least important lines to log")
 
-#define MX_CONFIG_ERROR_MAX 512
+#define MX_CONFIG_ERROR_MAX 1024
 
 struct mx_texts {
 	char **at;
@@ -127,14 +133,17 @@ void mx_config_clear(struct mx_config *config);
 /* Load defaults, then the file (NULL: none), then `sets`, each "KEY=VALUE",
  * which come from the command line and replace what the file says. Checks
  * each value, then what belongs together (forward addresses that are our
- * own, minimum above maximum, ...).
- * On error *ret is cleared and error says where and why. */
+ * own, minimum above maximum, ...) and that files, folders and accounts are
+ * there. On error *ret is cleared and error says where and why, in one line
+ * without control characters; error is "" on success. */
 enum mx_error mx_config_load(struct mx_config *ret, const char *file,
 			     char *const *sets, size_t set_count,
 			     char error[MX_CONFIG_ERROR_MAX]);
 
 /* The text that load reads back as the same configuration; every key. Write
- * to fd. And read it from fd (offset 0 on), in a child. */
+ * to fd. And read it from fd (offset 0 on), in a child: values are checked
+ * again, but not what load has seen on the system, since a child may have
+ * less of it in sight. */
 enum mx_error mx_config_write(const struct mx_config *config, int fd);
 enum mx_error mx_config_read(struct mx_config *ret, int fd,
 			     char error[MX_CONFIG_ERROR_MAX]);
@@ -143,10 +152,13 @@ enum mx_error mx_config_read(struct mx_config *ret, int fd,
 #include <stdio.h>
 void mx_config_help(FILE *out);
 void mx_config_markdown(FILE *out);
+/* The lines of the settings that are not the default. */
+void mx_config_changes(const struct mx_config *config, FILE *out);
 
 /* ---- parsed forms of LIST entries; load has checked them already ---- */
 
-/* "ADDR@PORT", "ADDR" (default_port), "[v6]@PORT" too. Scope ids are kept. */
+/* "ADDR@PORT", "ADDR" (default_port), "[v6]@PORT" too. Scope ids are kept.
+ * Never port 0, IPv4-mapped IPv6, or link-local without its interface. */
 bool mx_address_parse(const char *text, uint16_t default_port,
 		      struct sockaddr_storage *ret, socklen_t *ret_len);
 /* "127.0.0.1@53", "::1@53". */
@@ -175,8 +187,19 @@ bool mx_zone_rule_parse(const char *text, struct mx_zone_rule *ret);
 void mx_zone_rule_clear(struct mx_zone_rule *rule);
 
 /* libunbound options an operator may set with resolver-option; the others
- * would undo what this program promises. */
+ * would undo what this program promises. The table is in resolver_option.c;
+ * each row has a value that the library takes, for tests. */
+struct mx_resolver_option {
+	const char *key, *value_help, *example, *help;
+};
+unsigned mx_resolver_option_count(void);
+struct mx_resolver_option mx_resolver_option_row(unsigned i);
 bool mx_resolver_option_allowed(const char *key);
+/* "KEY: VALUE" taken apart. *ret_value points into text. */
+#define MX_RESOLVER_OPTION_KEY_MAX 64
+bool mx_resolver_option_parse(const char *text,
+			      char ret_key[MX_RESOLVER_OPTION_KEY_MAX],
+			      const char **ret_value);
 
 /* Resolved counts: 0 in the file means "by the number of cores". */
 unsigned mx_config_workers(const struct mx_config *config);
