@@ -562,8 +562,8 @@ static enum mx_error read_all(struct mx_load *load, int fd, enum reading how,
 
 static enum mx_error read_fd(struct mx_load *load, int fd, enum reading how)
 {
-	size_t len;
-	char *text;
+	size_t len = 0;
+	char *text = NULL;
 	enum mx_error err = read_all(load, fd, how, &text, &len);
 
 	if (err == MX_OK) {
