@@ -305,12 +305,38 @@ static void serve(struct front *front)
 		event_free(terminate);
 }
 
+/* The last words: what was counted, in one line for people and scripts. */
+static void say_counters(const struct front *front)
+{
+	struct mx_counters sum = { 0 };
+	struct mx_cache_stats cache;
+	char line[1000] = "";
+	size_t used = 0;
+
+	for (unsigned i = 0; i < front->worker_count; i++)
+		mx_counters_add(&sum, &front->workers[i]->counters);
+	mx_cache_stats(front->cache, &cache);
+	for (unsigned i = 0; i < mx_counter_row_count; i++) {
+		const struct mx_counter_row *row = &mx_counter_rows[i];
+		const _Atomic uint64_t *value =
+			(const void *)((const char *)&sum + row->offset);
+
+		if (used < sizeof(line))
+			used += (size_t)snprintf(
+				line + used, sizeof(line) - used, " %s=%llu",
+				row->name, (unsigned long long)*value);
+	}
+	mx_log(MX_LOG_INFO, "counters:%s cache_entries=%zu cache_octets=%zu",
+	       line, cache.entries, cache.octets);
+}
+
 static void tear_down(struct front *front)
 {
 	if (front->going) {
 		tell_all(front, WORKER_STOP);
 		for (unsigned i = 0; i < front->worker_count; i++)
 			worker_join(front->workers[i]);
+		say_counters(front);
 	}
 	for (unsigned i = 0; i < front->worker_count; i++)
 		worker_free(front->workers[i]);
