@@ -56,7 +56,7 @@ uses_front := front cache resolver wire base
 libs_base :=
 libs_wire :=
 libs_cache := -lsodium -ljemalloc
-libs_resolver := -lunbound -levent_core
+libs_resolver := -lunbound -levent
 libs_supervisor :=
 libs_front := -lsodium -ljemalloc -levent_core
 
