@@ -74,7 +74,7 @@ static enum mx_error find_account(const struct mx_config *config,
 					 entry->pw_gid, true, true };
 		return MX_OK;
 	}
-	mx_log(MX_LOG_WARNING,
+	mx_log(MX_LOG_INFO,
 	       "user: neither an account mxbound nor nobody here; staying root");
 	return MX_OK;
 }

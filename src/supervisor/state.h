@@ -1,0 +1,67 @@
+/* state.h - what one program image leaves to the next in the same process.
+ *
+ * Text, one fact a line, since the two may be of different versions; the
+ * first line names the version of the format, and lines that begin with an
+ * unknown word are passed over.
+ *
+ *   mxbound-takeover 1
+ *   pid 4711                       of this process: not somebody's child
+ *   generation 3
+ *   ipv6 -1 | 0 | 1                what a resolver found, -1 nothing yet
+ *   config 9                       descriptor of the configuration's text
+ *   folder 5                       where the programs are, -1 unknown
+ *   program front|resolver 6       O_PATH descriptor of the file
+ *   socket udp|tcp 12 127.0.0.1@53
+ *   child front|resolver INDEX PID CONTROL READY
+ *   end
+ */
+#ifndef STATE_H
+#define STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "listeners.h"
+
+enum role { ROLE_FRONT, ROLE_RESOLVER };
+#define ROLE_COUNT 2
+extern const char *const role_name[ROLE_COUNT]; /* "front", "resolver" */
+
+/* The front and as many resolvers as `resolvers` allows. */
+#define CHILDREN_MAX 17
+#define STATE_SOCKETS_MAX 65536
+#define STATE_OCTETS_MAX (8u << 20)
+#define STATE_ERROR_MAX 128
+
+struct state_child {
+	enum role role;
+	unsigned index; /* 0 for the front */
+	pid_t pid;	/* 0: not running just now */
+	int control;	/* -1: closed */
+	bool ready;
+};
+
+struct state {
+	pid_t self;
+	unsigned generation;
+	int ipv6;
+	int config, folder, program[ROLE_COUNT];
+	struct listeners listeners; /* owned; its descriptors are not until
+				       the state has been verified */
+	struct state_child child[CHILDREN_MAX];
+	size_t child_count;
+};
+
+bool state_write(const struct state *state, FILE *out);
+
+/* Pure. Every number is checked for its range, what must be there once is
+ * there once, no descriptor or process occurs twice. On error *ret is not
+ * touched and error says which line. */
+enum mx_error state_read(const char *text, size_t len, struct state *ret,
+			 char error[STATE_ERROR_MAX]);
+/* Frees the list of sockets, closes nothing. */
+void state_free(struct state *state);
+
+#endif
