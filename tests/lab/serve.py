@@ -6,6 +6,9 @@ from .servers import INSTANCES, instance_address
 from .domains import ROWS
 from .zones import instances_of
 
+# These put into an answer what may be asked next, the others do not.
+CHATTY = {"root", "lab", "alpha"}
+
 CONFIG = """\
 server:
     ip-address: {address}
@@ -23,6 +26,7 @@ server:
     ipv6-edns-size: 1232
     rrl-ratelimit: 0
     hide-version: yes
+    minimal-responses: {minimal}
 remote-control:
     control-enable: no
 """
@@ -35,7 +39,8 @@ zone:
 
 
 def write_config(instance, folder, zone_files):
-    text = CONFIG.format(address=instance_address(instance), folder=folder)
+    text = CONFIG.format(address=instance_address(instance), folder=folder,
+                         minimal="no" if instance in CHATTY else "yes")
     for row in ROWS:
         if instance in instances_of(row):
             text += ZONE.format(name=row.name, path=zone_files[row.name])
