@@ -115,6 +115,20 @@ $(foreach t,$(UNIT),$(eval $(call unit_rules,$(t))))
 unit: $(UNIT:%=$(BUILD)/tests/%)
 	@for t in $^; do echo "== $$t"; timeout 300 $$t || exit 1; done
 
+# Stand-ins for the children, which fail in whatever way a test of the
+# supervisor wants.
+FAKES := front resolver
+define fake_rules
+$(BUILD)/tests/fakes/mxbound-$(1): $(BUILD)/obj/tests/system/fakes/$(1).o \
+		$(BUILD)/obj/tests/system/fakes/fake.o $(call archive,base)
+	@mkdir -p $$(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $$@ $$^
+endef
+$(foreach f,$(FAKES),$(eval $(call fake_rules,$(f))))
+
+.PHONY: fakes
+fakes: $(FAKES:%=$(BUILD)/tests/fakes/mxbound-%)
+
 clean:
 	rm -rf build
 
