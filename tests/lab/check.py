@@ -14,6 +14,7 @@ import dns.query
 import dns.rcode
 import dns.rdatatype
 
+from . import check_relay
 from .domains import ROWS
 from .unbound import Unbound
 
@@ -75,7 +76,7 @@ def main(zones):
     began = time.monotonic()
     with Unbound() as unbound, ThreadPoolExecutor(AT_ONCE) as pool:
         results = list(pool.map(lambda re: compare(unbound, *re), asked))
-    wrong = 0
+    wrong = check_relay.main() if not zones else 0
     for (_, expect), difference in zip(asked, results):
         if difference and expect.unbound:
             print(f"known  {difference}\n       ({expect.unbound})")

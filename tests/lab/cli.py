@@ -1,9 +1,14 @@
-"""tests/lab/lab: a little Internet of mail domains, on loopback.
+"""A little Internet of mail domains, on loopback.
 
-  lab run [--delay MS] [--loss F] -- COMMAND [ARGS]   run COMMAND in the lab
-  lab shell [--delay MS] [--loss F]                   a shell in the lab
-  lab list                                            print the table
-  lab check                                           ask Unbound every row
+  lab run [options] -- COMMAND [ARGS]   run COMMAND in the lab, end with its status
+  lab shell [options]                   a shell in the lab
+  lab check [options] [ZONE...]         the lab's own test: Unbound is asked every row
+  lab list                              print the table
+  lab queries                           its questions, a line each, for dnsperf -d
+
+Inside a lab (in lab shell, say):
+  lab relay SERVER [KEY=VALUE...]       how a server behaves; change it. SERVER * is all
+  lab counts [forget]                   the queries each server has seen
 """
 
 import argparse
@@ -15,12 +20,15 @@ import tempfile
 from pathlib import Path
 
 from . import domains, namespace, sign
+from .control import Control
 
 HINT = """\
-In the lab. Ask the root, a TLD, a provider:
-    dig @127.53.1.1 . NS +dnssec        dig @127.53.2.1 healthy.lab DS
+In the lab. Ask a root server, a TLD's, a provider's:
+    dig @127.53.1.1 . NS +dnssec
+    dig @127.53.2.1 healthy.lab DS +dnssec
     dig @127.53.10.1 healthy.lab MX +dnssec
-All servers: tests/lab/servers.py. What is in LAB_DIR: {names}
+The servers are in tests/lab/servers.py, the domains in tests/lab/domains.py.
+LAB_ROOT_HINTS and LAB_TRUST_ANCHOR are for a resolver, $LAB_DIR holds the logs.
 Ctrl-D leaves, and the lab is gone.
 """
 
@@ -28,27 +36,36 @@ Ctrl-D leaves, and the lab is gone.
 def arguments():
     parser = argparse.ArgumentParser(prog="lab", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(dest="do", required=True)
-    for name, text in (("run", "run a command in the lab"), ("shell", "a shell in the lab"),
-                       ("check", "ask Unbound every row of the table")):
-        sub = commands.add_parser(name, help=text)
+    commands = parser.add_subparsers(dest="do", required=True, metavar="COMMAND")
+    for name in ("run", "shell", "check"):
+        sub = commands.add_parser(name)
         sub.add_argument("--delay", type=float, default=0, metavar="MS",
-                         help="added to every round trip to every server")
+                         help="of every round trip to every server")
         sub.add_argument("--loss", type=float, default=0, metavar="F",
                          help="fraction of UDP queries that get lost, 0 to 1")
+        sub.add_argument("--ipv6", choices=("works", "silent", "none"), default="works",
+                         help="silent: all IPv6 is a black hole; none: the host has no IPv6")
         if name == "run":
             sub.add_argument("command", nargs="+")
-    commands.add_parser("list", help="print the table")
+        if name == "check":
+            sub.add_argument("zones", nargs="*")
+    commands.add_parser("list")
+    commands.add_parser("queries")
+    relay = commands.add_parser("relay")
+    relay.add_argument("server")
+    relay.add_argument("changes", nargs="*", metavar="KEY=VALUE")
+    commands.add_parser("counts").add_argument("forget", nargs="?", choices=("forget",))
     return parser.parse_args()
 
 
 def run(options, command):
     """Sign outside, where the terminal is; then live and end with the lab."""
     sign.all_zones()
-    common = {"delay_ms": options.delay, "loss": options.loss}
+    common = {"delay_ms": options.delay, "loss": options.loss, "ipv6": options.ipv6}
     lab_dir = Path(tempfile.mkdtemp(prefix="lab-"))
     here = str(Path(__file__).resolve().parents[1])
-    os.environ["PYTHONPATH"] = here + os.pathsep + os.environ.get("PYTHONPATH", "")
+    os.environ["PYTHONPATH"] = os.pathsep.join(
+        filter(None, (here, os.environ.get("PYTHONPATH"))))
     try:
         return namespace.enter([sys.executable, "-m", "lab.inside", str(lab_dir),
                                 json.dumps(common), *command])
@@ -58,21 +75,63 @@ def run(options, command):
 
 def print_table():
     for row in domains.ROWS:
-        print(f"{row.name:24} {row.kind:12} {row.why}")
+        print(f"{row.name:28} {row.kind:11} {row.why}")
         if row.generated:
             continue
         for e in row.expects:
             count = "" if e.count is None else e.count
-            print(f"{'':24} {'':12}   {e.owner} {e.type} {e.result} {e.state} {count}")
+            owner = e.owner if len(e.owner) < 60 else e.owner[:57] + "..."
+            print(f"    {owner:40} {e.type:7} {e.result:9} {e.state:9} {count}".rstrip())
+
+
+def print_queries():
+    """Only what can be answered: a load test is not to wait for the dead."""
+    for row in domains.ROWS:
+        for e in row.expects:
+            if e.state != "dead" and row.kind not in ("slow", "dead", "drops", "odd"):
+                print(e.owner, e.type)
+
+
+def value_of(text):
+    """JSON where it is JSON, else the text itself."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def relay(server, changes):
+    with Control() as control:
+        if changes:
+            control.set(server, **{k: value_of(v) for k, v in
+                                   (c.split("=", 1) for c in changes)})
+        if server != "*":
+            for key, value in control.get(server).items():
+                print(f"{key}={json.dumps(value)}")
+
+
+def counts(forget):
+    with Control() as control:
+        for server, name, rrtype, transport, n in sorted(control.counts()):
+            print(f"{n:6}  {server:24} {transport}  {name} {rrtype}")
+        if forget:
+            control.forget()
 
 
 def main():
     options = arguments()
     if options.do == "list":
         return print_table()
+    if options.do == "queries":
+        return print_queries()
     if options.do == "run":
         return run(options, options.command)
     if options.do == "shell":
-        print(HINT.format(names="root.hints, trust-anchor, control.sock"), end="")
+        print(HINT, end="")
         return run(options, [os.environ.get("SHELL", "/bin/sh")])
-    return run(options, [sys.executable, "-m", "lab.check"])
+    if options.do == "check":
+        return run(options, [sys.executable, "-m", "lab.check", *options.zones])
+    if "LAB_CONTROL" not in os.environ:
+        sys.exit(f"lab: {options.do} works inside a lab only: lab shell")
+    return relay(options.server, options.changes) if options.do == "relay" \
+        else counts(options.forget)

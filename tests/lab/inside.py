@@ -90,7 +90,7 @@ def main(lab_dir, common, command):
         signal.signal(number, lambda *_: None)     # Ctrl-C is for the command
     signal.signal(signal.SIGCHLD, lambda *_: None)
     os.environ["PATH"] += ":/usr/sbin:/sbin"       # where Debian has nsd and ip
-    namespace.bring_up([s.v6 for s in SERVERS.values() if s.v6])
+    namespace.bring_up([s.v6 for s in SERVERS.values() if s.v6 and common["ipv6"] != "none"])
     write_hints(lab_dir)
     parts = serve.start_all(lab_dir, sign.all_zones())
     parts["relay"] = start_relay(lab_dir, json.dumps(common))

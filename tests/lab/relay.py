@@ -50,7 +50,7 @@ class Behaviour:
     truncate: bool = False    # UDP answers are empty and have TC set
     udp: str = "works"        # or "silent"; in the table also "closed": ICMP says so
     tcp: str = "works"        # or "silent", or "refused": nobody listens
-    ipv6: str = "works"       # or "silent", over UDP and TCP
+    ipv6: str = "works"       # or "silent", or from the start "none": not even bound
     drop_types: list = field(default_factory=list)   # QTYPEs never answered
     slow_types: dict = field(default_factory=dict)   # {QTYPE: ms more}
     rewrite: str = ""         # a name in rewrites.REWRITES
@@ -61,7 +61,7 @@ class Behaviour:
             raise ValueError(f"tcp: {self.tcp}")
         if self.udp not in ("works", "silent", "closed"):
             raise ValueError(f"udp: {self.udp}")
-        if self.ipv6 not in ("works", "silent"):
+        if self.ipv6 not in ("works", "silent", "none"):
             raise ValueError(f"ipv6: {self.ipv6}")
         if self.rewrite and self.rewrite not in REWRITES:
             raise ValueError(f"rewrite: one of {', '.join(REWRITES)}")
@@ -134,8 +134,10 @@ class Relayed:
         return self.upstream is None
 
     async def open(self):
+        self.addresses = [a for a in self.server.addresses
+                          if ":" not in a or self.at_start.ipv6 != "none"]
         if self.at_start.udp != "closed":
-            for address in self.server.addresses:
+            for address in self.addresses:
                 sock = udp_socket(family(address))
                 sock.bind((address, 53))
                 self.loop.add_reader(sock, self.read, sock, address)
@@ -144,7 +146,7 @@ class Relayed:
     async def apply(self, behaviour):
         self.behaviour = behaviour
         listening = behaviour.tcp != "refused"
-        for address in self.server.addresses:
+        for address in self.addresses:
             if listening and address not in self.tcp_servers:
                 self.tcp_servers[address] = await asyncio.start_server(
                     self.serve_tcp, address, 53, backlog=512)
