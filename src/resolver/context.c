@@ -180,9 +180,10 @@ static enum mx_error prove(struct mx_context *context, char *error)
 	if (ask.context)
 		mx_context_forget(&ask);
 	snprintf(error, MX_RESOLVER_ERROR_MAX,
-		 "libunbound %s did not start with this configuration "
-		 "(trust anchors, root hints, zones or options)",
-		 ub_version());
+		 "libunbound %s did not start with these trust anchors, root "
+		 "hints, zones and options: %s", ub_version(),
+		 mx_library_last_error()[0] ? mx_library_last_error()
+					    : "it does not say why");
 	return MX_E_CONFIG;
 }
 

@@ -7,6 +7,7 @@
 #include "mx_log.h"
 
 static FILE *out;
+static char last_error[256];
 
 /* "[1700000000] libunbound[12:0] error: what" without what mx_log adds. */
 static const char *message(const char *line)
@@ -25,10 +26,13 @@ static void log_line(const char *line)
 	/* Its errors are mostly a name server's fault and there can be one for
 	 * each packet: shown, but not more than one a second. */
 	if (strncmp(text, "error: ", 7) == 0 ||
-	    strncmp(text, "fatal error: ", 13) == 0)
+	    strncmp(text, "fatal error: ", 13) == 0) {
+		snprintf(last_error, sizeof last_error, "%s",
+			 strchr(text, ':') + 2);
 		mx_log_limited(&gate, MX_LOG_WARNING, "libunbound: %s", text);
-	else
+	} else {
 		mx_log(MX_LOG_DEBUG, "libunbound: %s", text);
+	}
 }
 
 /* Called with whole lines as long as they fit into the stream's buffer, and
@@ -75,6 +79,12 @@ void mx_library_log_close(void)
 void mx_library_log_attach(struct ub_ctx *ctx)
 {
 	ub_ctx_debugout(ctx, out);
+	last_error[0] = '\0';
+}
+
+const char *mx_library_last_error(void)
+{
+	return last_error;
 }
 
 int mx_library_verbosity(void)

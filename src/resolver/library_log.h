@@ -15,6 +15,8 @@ enum mx_error mx_library_log_open(void);
 /* After the last context. */
 void mx_library_log_close(void);
 void mx_library_log_attach(struct ub_ctx *ctx);
+/* The last error it has logged since attach, "" for none; static. */
+const char *mx_library_last_error(void);
 /* For ub_ctx_debuglevel, by our log-level. */
 int mx_library_verbosity(void);
 

@@ -145,6 +145,7 @@ static void adapt(struct resolver *r)
 		return;
 	}
 	use_context(r, context);
+	refresh(-1, 0, r);
 	mx_log(MX_LOG_NOTICE, "asking name servers over %s",
 	       want.ip4 && want.ip6 ? "IPv4 and IPv6"
 	       : want.ip6	    ? "IPv6 alone: there is no IPv4 route"

@@ -150,7 +150,9 @@ static bool print_zones(FILE *out, const struct mx_texts *texts,
 	for (size_t i = 0; i < texts->count; i++) {
 		struct mx_zone_rule rule;
 
-		if (!mx_zone_rule_parse(texts->at[i], &rule)) {
+		/* A quote would end the name's in the text made below. */
+		if (strpbrk(texts->at[i], "\"\r\n") ||
+		    !mx_zone_rule_parse(texts->at[i], &rule)) {
 			snprintf(error, MX_RESOLVER_ERROR_MAX,
 				 "%s: %.300s: not ZONE ADDR[@PORT]...", kind,
 				 texts->at[i]);

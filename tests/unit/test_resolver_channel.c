@@ -1,0 +1,254 @@
+/* Channels: questions in, answers out, whatever the other end does. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "mx_channel.h"
+#include "mx_wire.h"
+#include "resolver_local.h"
+
+struct scene {
+	struct local l;
+	struct mx_context *context;
+	struct mx_channels *channels;
+	int front;
+};
+
+static void attach(struct scene *s, unsigned worker)
+{
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0,
+				    pair), 0);
+	s->front = pair[0];
+	mx_channels_set(s->channels, worker, pair[1]);
+}
+
+static void begin(struct scene *s, unsigned outstanding_max)
+{
+	struct mx_channels_config config;
+	char error[MX_RESOLVER_ERROR_MAX];
+
+	local_start(&s->l, "local-zone: . refuse");
+	event_base_priority_init(s->l.plan.base, MX_PRIORITIES);
+	config = (struct mx_channels_config){ s->l.plan.base, outstanding_max,
+					      1000 };
+	s->channels = mx_channels_new(&config);
+	assert_int_equal(mx_context_new(&s->l.plan,
+					(struct mx_families){ true, false },
+					&s->context, error), MX_OK);
+	mx_channels_use(s->channels, s->context);
+	attach(s, 0);
+}
+
+static void end(struct scene *s)
+{
+	mx_channels_free(s->channels);
+	mx_context_free(s->context);
+	close(s->front);
+	local_end(&s->l);
+}
+
+static void turn(struct scene *s)
+{
+	event_base_loop(s->l.plan.base, EVLOOP_NONBLOCK);
+}
+
+static bool send_question(int fd, uint32_t id, uint16_t qtype, uint16_t qclass)
+{
+	static const uint8_t qname[] = "\3abc";
+	struct mx_channel_question q = { id, { qname, 5, qtype, qclass } };
+	uint8_t buf[MX_CHANNEL_QUESTION_MAX];
+
+	return send(fd, buf, mx_channel_pack_question(&q, buf), 0) > 0;
+}
+
+static bool receive(int fd, struct mx_channel_answer *ret)
+{
+	static uint8_t buf[MX_CHANNEL_ANSWER_MAX];
+	ssize_t n = recv(fd, buf, sizeof buf, 0);
+
+	if (n <= 0)
+		return false;
+	assert_int_equal(mx_channel_unpack_answer(buf, (size_t)n, ret), MX_OK);
+	return true;
+}
+
+static void question_and_answer(void **state)
+{
+	struct mx_channel_answer a;
+	struct scene s;
+
+	(void)state;
+	begin(&s, 10);
+	assert_true(send_question(s.front, 77, MX_TYPE_MX, MX_CLASS_IN));
+	turn(&s);
+	assert_true(receive(s.front, &a));
+	assert_int_equal(a.id, 77);
+	assert_int_equal(a.status, MX_CHANNEL_ANSWER);
+	assert_int_equal(a.state, MX_INSECURE);
+	assert_int_equal(a.why_len, 0);
+	assert_true(a.packet_len >= 12 + 5 + 4);
+	assert_int_equal(mx_channels_outstanding(s.channels), 0);
+	assert_int_equal(mx_channels_progress(s.channels), 2);
+	end(&s);
+}
+
+static void what_cannot_be_asked(void **state)
+{
+	static const struct {
+		uint16_t qtype, qclass;
+	} cases[] = {
+		{ 0, 1 }, { MX_TYPE_OPT, 1 }, { 128, 1 }, { MX_TYPE_TSIG, 1 },
+		{ MX_TYPE_AXFR, 1 }, { MX_TYPE_ANY, 1 }, { MX_TYPE_A, 3 },
+		{ MX_TYPE_A, 255 }, { MX_TYPE_A, 0 },
+	};
+	struct mx_channel_answer a;
+	struct scene s;
+
+	(void)state;
+	begin(&s, 10);
+	for (uint32_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		send_question(s.front, i, cases[i].qtype, cases[i].qclass);
+		turn(&s);
+		assert_true(receive(s.front, &a));
+		assert_int_equal(a.id, i);
+		assert_int_equal(a.status, MX_CHANNEL_REFUSED);
+		assert_int_equal(a.packet_len, 0);
+	}
+	mx_channels_use(s.channels, NULL);
+	send_question(s.front, 1, MX_TYPE_A, MX_CLASS_IN);
+	turn(&s);
+	assert_true(receive(s.front, &a));
+	assert_int_equal(a.status, MX_CHANNEL_REFUSED);
+	end(&s);
+}
+
+static void bound(void **state)
+{
+	struct mx_channel_answer a;
+	struct scene s;
+
+	(void)state;
+	begin(&s, 0);
+	send_question(s.front, 5, MX_TYPE_MX, MX_CLASS_IN);
+	turn(&s);
+	assert_true(receive(s.front, &a));
+	assert_int_equal(a.status, MX_CHANNEL_REFUSED);
+	assert_int_equal(mx_channels_progress(s.channels), 0);
+	end(&s);
+}
+
+static void garbage_is_passed_over(void **state)
+{
+	struct mx_channel_answer a;
+	uint8_t octets[2 * MX_CHANNEL_QUESTION_MAX];
+	unsigned seed = 4711;
+	struct scene s;
+
+	(void)state;
+	print_message("seed %u\n", seed);
+	srand(seed);
+	begin(&s, 10);
+	for (size_t len = 1; len < sizeof octets; len++) {
+		for (size_t i = 0; i < len; i++)
+			octets[i] = (uint8_t)rand();
+		assert_true(send(s.front, octets, len, 0) > 0);
+		turn(&s);
+		while (receive(s.front, &a)) /* chance made it a question */
+			;
+	}
+	send_question(s.front, 9, MX_TYPE_MX, MX_CLASS_IN);
+	turn(&s);
+	assert_true(receive(s.front, &a));
+	assert_int_equal(a.id, 9);
+	end(&s);
+}
+
+/* The front does not read: answers wait, in order, and none is lost. */
+static void socket_that_fills(void **state)
+{
+	struct mx_channel_answer a;
+	uint32_t asked = 0, heard = 0, idle = 0;
+	struct scene s;
+
+	(void)state;
+	begin(&s, 10);
+	/* Until neither side takes any more. */
+	while (idle < 3) {
+		while (send_question(s.front, asked, MX_TYPE_MX, MX_CLASS_IN)) {
+			asked++;
+			idle = 0;
+		}
+		assert_int_equal(errno, EAGAIN);
+		turn(&s);
+		idle++;
+	}
+	assert_true(asked > 100);
+	while (heard < asked) {
+		if (receive(s.front, &a))
+			assert_int_equal(a.id, heard++);
+		else
+			turn(&s);
+	}
+	turn(&s);
+	assert_false(receive(s.front, &a));
+	end(&s);
+}
+
+static void channel_replaced_and_closed(void **state)
+{
+	struct mx_channel_answer a;
+	uint8_t octet;
+	struct scene s;
+	int old;
+
+	(void)state;
+	begin(&s, 10);
+	old = s.front;
+	send_question(old, 1, MX_TYPE_MX, MX_CLASS_IN);
+	attach(&s, 0);
+	assert_int_equal(recv(old, &octet, 1, 0), -1);
+	assert_int_equal(errno, ECONNRESET); /* closed with unread questions */
+	assert_int_equal(recv(old, &octet, 1, 0), 0);
+	close(old);
+	send_question(s.front, 2, MX_TYPE_MX, MX_CLASS_IN);
+	turn(&s);
+	assert_true(receive(s.front, &a));
+	assert_int_equal(a.id, 2);
+	/* another worker beside it, and one that goes with answers waiting */
+	old = s.front;
+	attach(&s, 1);
+	for (uint32_t i = 0; send_question(s.front, i, MX_TYPE_MX, MX_CLASS_IN);
+	     i++)
+		turn(&s);
+	close(s.front);
+	turn(&s);
+	turn(&s);
+	s.front = old;
+	send_question(s.front, 3, MX_TYPE_MX, MX_CLASS_IN);
+	turn(&s);
+	assert_true(receive(s.front, &a));
+	assert_int_equal(a.id, 3);
+	end(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(question_and_answer),
+		cmocka_unit_test(what_cannot_be_asked),
+		cmocka_unit_test(bound),
+		cmocka_unit_test(garbage_is_passed_over),
+		cmocka_unit_test(socket_that_fills),
+		cmocka_unit_test(channel_replaced_and_closed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
