@@ -214,7 +214,7 @@ struct wanted {
 	size_t count;
 };
 
-/* The addresses to bind, each once. */
+/* mx_config_load has refused what is no address, twice there or too much. */
 static void read_wanted(const struct mx_config *config, struct wanted *ret)
 {
 	struct sockaddr_storage addr;
@@ -224,12 +224,8 @@ static void read_wanted(const struct mx_config *config, struct wanted *ret)
 	for (size_t i = 0; i < config->listen.count; i++) {
 		if (ret->count == sizeof ret->at / sizeof *ret->at ||
 		    !mx_address_parse(config->listen.at[i], DNS_PORT, &addr, &len))
-			continue; /* mx_config_load has refused both */
-		bool twice = false;
-		for (size_t j = 0; j < ret->count; j++)
-			twice = twice || same_address(&ret->at[j], &addr);
-		if (!twice)
-			ret->at[ret->count++] = addr;
+			continue;
+		ret->at[ret->count++] = addr;
 	}
 }
 

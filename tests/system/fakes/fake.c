@@ -162,6 +162,8 @@ bool fake_obey(struct fake *f, const char *word)
 	else if (strcmp(word, "hang") == 0)
 		for (;;)
 			pause();
+	else if (strcmp(word, "deaf") == 0)
+		signal(SIGTERM, SIG_IGN);
 	else if (strcmp(word, "segv") == 0)
 		raise(SIGSEGV);
 	else if (strcmp(word, "quiet") == 0)

@@ -35,7 +35,8 @@ void fake_control(struct fake *f);
 /* READY and HEARTBEAT when they are due. */
 void fake_tick(struct fake *f);
 void fake_say_ipv6(struct fake *f, bool works);
-/* "exit 3", "stop", "spin", "hang", "segv", "quiet": obeyed; false: another word. */
+/* "exit 3", "stop", "spin", "hang", "segv", "quiet" (no heartbeat), "deaf" (to
+ * SIGTERM): obeyed; false: another word. */
 bool fake_obey(struct fake *f, const char *word);
 
 #endif
