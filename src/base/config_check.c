@@ -321,11 +321,12 @@ static void census_line(struct zone_census *census, char *line)
 	static const char *const classes[] = { "IN", NULL };
 	const char *rest = line;
 	char word[64];
-	unsigned at = 0;
 
 	zone_line_clean(line);
+	/* A line that starts with a blank has the owner of the one before. */
+	unsigned at = *line == ' ' ? 1 : 0;
 	for (; mx_word_next(&rest, word, sizeof(word)) && at < 4; at++) {
-		for (unsigned t = 0; census->types[t] != NULL; t++) {
+		for (unsigned t = 0; at > 0 && census->types[t] != NULL; t++) {
 			if (strcasecmp(word, census->types[t]) != 0)
 				continue;
 			rest += strspn(rest, " ");
@@ -428,6 +429,21 @@ static bool in_group(const char *account, gid_t gid, gid_t group)
 	return false;
 }
 
+/* A user namespace may lack an id; mxbound then stays what it is. */
+static bool uid_exists_here(uid_t uid)
+{
+	unsigned long first, outside, count;
+	bool found = false;
+	FILE *map = fopen("/proc/self/uid_map", "re");
+
+	if (map == NULL)
+		return true;
+	while (!found && fscanf(map, "%lu %lu %lu", &first, &outside, &count) == 3)
+		found = uid >= first && uid - first < count;
+	fclose(map);
+	return found;
+}
+
 /* Whether the account that mxbound will work as can make files in a folder.
  * As root access(2) says yes to everything, so the mode is read. */
 static bool folder_writable(const struct mx_config *c, const char *path,
@@ -437,7 +453,7 @@ static bool folder_writable(const struct mx_config *c, const char *path,
 
 	*ret_uid = geteuid();
 	if (*ret_uid != 0 || mx_privilege_ids(c, ret_uid, &gid) != MX_OK ||
-	    *ret_uid == 0)
+	    *ret_uid == 0 || !uid_exists_here(*ret_uid))
 		return access(path, W_OK | X_OK) == 0;
 	const struct passwd *account = getpwuid(*ret_uid);
 	unsigned shift = st->st_uid == *ret_uid ? 6 :
