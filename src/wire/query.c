@@ -122,18 +122,19 @@ static enum mx_error read_sections(struct mx_in *in, const struct header *h,
 static enum mx_error check_qtype(uint16_t qtype)
 {
 	switch (qtype) {
-	case 0: /* reserved, RFC 6895 section 3.1 */
-	case MX_TYPE_OPT:
-	case MX_TYPE_TKEY:
-	case MX_TYPE_TSIG:
-		return MX_E_QTYPE;
 	case MX_TYPE_IXFR:
 	case MX_TYPE_AXFR:
 	case MX_TYPE_MAILB:
 	case MX_TYPE_MAILA:
 		return MX_E_TRANSFER;
+	case MX_TYPE_ANY:
+		return MX_OK;
+	case 0: /* reserved */
+	case MX_TYPE_OPT:
+		return MX_E_QTYPE;
 	}
-	return MX_OK;
+	/* TKEY, TSIG and what else is of no RRset: RFC 6895 section 3.1. */
+	return qtype >= 128 && qtype <= 255 ? MX_E_QTYPE : MX_OK;
 }
 
 /* What is well-formed and still not answered. */
