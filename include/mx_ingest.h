@@ -7,13 +7,26 @@
  *   authority   SOA of a negative answer; NSEC and NSEC3; RRSIGs of these
  *   additional  nothing
  * Class IN only. TTLs: the top bit set means 0 (RFC 2181 section 8), capped;
- * all RRs of an RRset get the least of its TTLs (section 5.2); RRSIGs follow
- * what they cover. A negative answer's SOA gets min(its TTL, MINIMUM, cap)
- * (RFC 2308 section 5); without SOA it lives 0 s.
+ * all RRs of an RRset and its RRSIGs get the least of their TTLs (section
+ * 5.2). A negative answer's SOA gets min(its TTL, MINIMUM, cap) (RFC 2308
+ * section 5); without SOA it lives 0 s. The SOA must be of a zone that the
+ * final name is in. A bogus answer is the exception: every TTL is capped by
+ * bogus_ttl_max_s, and it lives that long or as long as its TTLs, SOA or not,
+ * but at least 1 s (RFC 9520 section 3.2): it is given for CD=1 alone.
+ *
+ * A CNAME at a name is followed, whatever else is there (RFC 2181 section
+ * 10.1), unless QTYPE is CNAME. The order of RRs in the packet does not
+ * matter; the body has the chain in order, each RRset before its RRSIGs.
  *
  * Names in RDATA are read with compression for the types of RFC 1035 and
- * those of RFC 3597 section 4, and written uncompressed, except against the
- * question and single names that never move (mx_answer.h).
+ * those of RFC 3597 section 4, and written uncompressed, except for the types
+ * of RFC 1035 against the question and a few names that never move
+ * (mx_answer.h). An answer may so become larger than the packet was, and in
+ * the extreme not fit. Case is kept, but where a name ends like the question,
+ * the client sees its own.
+ *
+ * Work is linear in the packet: 32 names of a chain, 64 aliases, 64 RRsets of
+ * denial, 127 pointers a name, 8 names to compress against are the bounds.
  *
  * The plain form leaves out RRSIG, NSEC, NSEC3 unless QTYPE asks for that
  * type by name (RFC 4035 section 3.2.1); DNSKEY, DS, NSEC3PARAM appear only
@@ -39,13 +52,16 @@ struct mx_ingest_room *mx_ingest_room_new(void); /* NULL: no memory */
 void mx_ingest_room_free(struct mx_ingest_room *room);
 
 /* state goes into the answer as it is. ret->ede is MX_EDE_NONE and ret->why
- * "": the caller, who knows why, sets them.
+ * "": the caller, who knows why, sets them. limits->ttl_max_s > 0.
  * Kind: NXDOMAIN by RCODE (also at the end of a CNAME chain, then with
  * ancount > 0); else positive if an RR of QTYPE is at the chain's end (or
  * QTYPE is CNAME and there is one); else NODATA.
  * Errors: MX_E_MISMATCH (another question, not a response, RCODE other than
- * NOERROR and NXDOMAIN, QDCOUNT != 1), MX_E_MALFORMED (any other defect,
- * a chain of more than 32 names), MX_E_TOO_BIG. *ret is untouched then. */
+ * NOERROR and NXDOMAIN, QDCOUNT != 1, QTYPE ANY, which is never asked
+ * upstream), MX_E_MALFORMED (any other defect: TC set, an RRset of QTYPE in
+ * an NXDOMAIN, a chain of more than 32 names, two CNAMEs at one name, a DNAME
+ * without the CNAME that follows from it), MX_E_TOO_BIG. *ret is untouched
+ * then. RDATA of RRs that are dropped is not judged. */
 enum mx_error mx_ingest(const uint8_t *packet, size_t len,
 			const struct mx_key *key, enum mx_validation state,
 			const struct mx_ingest_limits *limits,
