@@ -28,7 +28,6 @@ enum form {
 /*   key, form, min, max, an example of a value, what for */
 #define ALLOWED(X) \
 	X("aggressive-nsec", YES_NO, 0, 0, "yes", "absence proven once serves for other names (RFC 8198)") \
-	X("caps-exempt", ZONE, 0, 0, "example.com", "no use-caps-for-id below this domain") \
 	X("delay-close", NUMBER, 0, 60000, "1500", "ms that a port stays open for late answers") \
 	X("do-ip4", YES_NO, 0, 0, "yes", "ask name servers over IPv4; no on a host with IPv6 alone") \
 	X("do-not-query-address", NETWORK, 0, 0, "192.0.2.0/24", "never send a question there") \
@@ -57,7 +56,7 @@ enum form {
 	X("outgoing-port-avoid", PORTS, 1, 65535, "3000-4000", "local ports not to ask from") \
 	X("outgoing-port-permit", PORTS, 1, 65535, "32768-60999", "local ports to ask from") \
 	X("outgoing-range", NUMBER, 64, 65000, "4096", "ports open to name servers at a time") \
-	X("outgoing-tcp-mss", NUMBER, 0, 65535, "0", "largest TCP segment to name servers; 0: the system's") \
+	X("outgoing-tcp-mss", NUMBER, 88, 65535, "1220", "largest TCP segment to name servers") \
 	X("prefer-ip4", YES_NO, 0, 0, "no", "ask over IPv4 where there is a choice") \
 	X("prefer-ip6", YES_NO, 0, 0, "no", "ask over IPv6 where there is a choice") \
 	X("private-address", PRIVATE, 0, 0, "10.0.0.0/8", "take such addresses out of public answers") \

@@ -165,7 +165,7 @@ static void line_forms(void **state)
 		"cache-size:2m\nuser:root\n",
 		"  cache-size :\t2m  \n\tuser: root\t\n",
 		"cache-size: 2m\r\nuser: root\r\n",
-		"\xef\xbb\xbf" "cache-size: 2m\nuser: root\n",
+		"\357\273\277cache-size: 2m\nuser: root\n", /* BOM */
 		"# both\n\n  # indented\ncache-size: 2m # two\nuser: root #\n",
 		"cache-size: \"2m\"\nuser: \"root\" # quoted\n",
 		"# caf\xe9, in Latin-1\ncache-size: 2m # caf\xe9\nuser: root\n",
