@@ -16,10 +16,9 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 
-from . import domains, namespace, sign
+from . import domains, labdir, namespace, sign
 from .control import Control
 
 HINT = """\
@@ -62,7 +61,7 @@ def run(options, command):
     """Sign outside, where the terminal is; then live and end with the lab."""
     sign.all_zones()
     common = {"delay_ms": options.delay, "loss": options.loss, "ipv6": options.ipv6}
-    lab_dir = Path(tempfile.mkdtemp(prefix="lab-"))
+    lab_dir = labdir.make()
     here = str(Path(__file__).resolve().parents[1])
     os.environ["PYTHONPATH"] = os.pathsep.join(
         filter(None, (here, os.environ.get("PYTHONPATH"))))

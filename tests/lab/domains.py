@@ -18,10 +18,18 @@ networks: not among the zones of RFC 6303, so their PTR is asked upstream.
 Nobody listens there.
 """
 
+import os
+
 from .table import ROWS, by_name, of_kind, row   # noqa: F401 (for importers)
 
 CERT = "c0ffee" + "0123456789" * 5 + "abcdef00"     # a SHA-256, in hex
 LABEL63 = "l" * 63
+MANY = int(os.environ.get("LAB_MANY", 200))         # domains of the last section
+
+
+def many(i):
+    """d000.lab signed, d001.lab not, d002.post signed, d003.post not, ..."""
+    return f"d{i:03}.{'lab' if i % 4 < 2 else 'post'}"
 
 
 def lines(template, numbers):
@@ -869,8 +877,7 @@ row("18.198.in-addr.arpa", "reverse", "PTR of the mail hosts, and classless dele
     2.0      PTR    mx2.healthy.lab.
     9.200    PTR    one.many.lab.
     9.200    PTR    two.many.lab.
-    """ + lines("{i}.100 PTR mx.d{i:03}.lab.", range(250)) + "\n"
-    + lines("{i}.201 CNAME {i}.0/25.201.18.198.in-addr.arpa.", range(1, 128)),
+    """ + lines("{i}.201 CNAME {i}.0/25.201.18.198.in-addr.arpa.", range(1, 128)),
     """
     1.0      PTR    NOERROR   secure  1
     9.200    PTR    NOERROR   secure  2
@@ -880,12 +887,18 @@ row("18.198.in-addr.arpa", "reverse", "PTR of the mail hosts, and classless dele
 row("0/25.201.18.198.in-addr.arpa", "reverse", "a customer's half of a /24 (RFC 2317)",
     lines("{i} PTR host{i}.customer.lab.", range(1, 128)),
     "5        PTR    NOERROR   secure  1", ns="beta")
-row("19.198.in-addr.arpa", "reverse", "unsigned reverse zone",
-    "1.0      PTR    mx.unsigned.lab.",
+row("202.18.198.in-addr.arpa", "reverse", "an unsigned /24",
+    "1        PTR    mx.unsigned.lab.",
     """
-    1.0      PTR    NOERROR   insecure  1
-    2.0      PTR    NXDOMAIN  insecure
-    """, sign="no")
+    1        PTR    NOERROR   insecure  1
+    2        PTR    NXDOMAIN  insecure
+    """, ns="beta", sign="no")
+row("19.198.in-addr.arpa", "reverse", "PTR of the many domains' hosts",
+    "\n".join(f"{i % 250}.{i // 250} PTR mx.{many(i)}." for i in range(MANY)),
+    """
+    1.0      PTR    NOERROR   secure  1
+    255.0    PTR    NXDOMAIN  secure
+    """)
 row("2.0.0.0.1.0.0.2.ip6.arpa", "reverse", "PTR of 2001:2::/48",
     "1" + ".0" * 23 + "  PTR  mx1.healthy.lab.",
     f"""
@@ -944,16 +957,15 @@ row("odd.lab", "odd", "every octet may be in a label (RFC 2181 11); types nobody
 
 # --- many -------------------------------------------------------------------------------------
 
-for i in range(200):
+for i in range(MANY):
     signed = i % 2 == 0
-    row(f"d{i:03}.{'lab' if i % 4 < 2 else 'post'}", "many",
-        "one of many, " + ("signed" if signed else "unsigned"),
+    row(many(i), "many", "one of many, " + ("signed" if signed else "unsigned"),
         f"""
         @            MX    10 mx
         @            TXT   "v=spf1 mx -all"
         _dmarc       TXT   "v=DMARC1; p=none"
-        mx           A     198.18.100.{i}
-        mx           AAAA  2001:2::100:{i}
+        mx           A     198.19.{i // 250}.{i % 250}
+        mx           AAAA  2001:2::19:{i}
         """ + (f"_25._tcp.mx  TLSA  3 1 1 {CERT}" if signed else ""),
         """
         @            MX    NOERROR  {0}  1
