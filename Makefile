@@ -1,20 +1,26 @@
 # mxbound. `make run` sets up, builds and runs; `make check` tests.
 #
 #   make                 build into build/
-#   make run             install what is missing, build, run the resolver
+#   make run ARGS=...    install what is missing, build, run the resolver
 #   make demo            the same without the Internet: the lab, a table
 #   make check           all tests           SAN=address,undefined | thread
+#   make unit, system    the one or the other part of them
 #   make fuzz TIME=60    each fuzz target for that long (clang)
 #   make bench           figures beside the floor and the peers
+#   make docs            README's table of options, from the program
 #   make clean
+#
+# Everywhere: CC=clang, V=1 to see the commands, WERROR=1 to stop at warnings.
 
-CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 SAN ?=
 comma := ,
 BUILD := build$(if $(SAN),/$(subst $(comma),-,$(SAN)))$(if $(filter clang%,$(CC)),/clang)
 
 # Packages of Debian 12: to build, and beyond that to test.
-BUILD_PACKAGES := gcc make pkg-config libunbound-dev libevent-dev libjemalloc-dev libsodium-dev uthash-dev
+BUILD_PACKAGES := gcc libc6-dev make libunbound-dev libevent-dev libjemalloc-dev libsodium-dev uthash-dev
 CHECK_PACKAGES := libcmocka-dev nsd ldnsutils unbound dnsperf bind9-dnsutils \
 	python3 python3-pytest python3-pytest-timeout python3-dnspython \
 	iproute2 util-linux procps
@@ -71,8 +77,11 @@ layer_mxbound-resolver := resolver
 .DELETE_ON_ERROR:
 .SECONDARY:
 .SECONDEXPANSION:
-.PHONY: all clean
+.PHONY: all
 all: $(PROGRAMS:%=$(BUILD)/%)
+
+# One word and the file for each command, unless V=1.
+quiet = $(if $(V),,@echo "  $(1) $@"; )
 
 sources = $(filter-out %/main.c,$(wildcard $(dir_$(1))/*.c))
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(call sources,$(1)))
@@ -82,19 +91,19 @@ outside = $(foreach l,$(uses_$(1)),$(libs_$(l)))
 
 $(BUILD)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call quiet,cc  )$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 define layer_rules
 $(call archive,$(1)): $(call objects,$(1))
 	@mkdir -p $$(@D)
 	@rm -f $$@
-	ar rcs $$@ $$^
+	$$(call quiet,ar  )ar rcs $$@ $$^
 endef
 $(foreach l,$(LAYERS),$(eval $(call layer_rules,$(l))))
 
 define program_rules
 $(BUILD)/$(1): $(patsubst %.c,$(BUILD)/obj/%.o,$(main_$(1))) $(call archives,$(layer_$(1)))
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $$@ $$^ $(call outside,$(layer_$(1)))
+	$$(call quiet,link)$(CC) $(CFLAGS) $(LDFLAGS) -o $$@ $$^ $(call outside,$(layer_$(1)))
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program_rules,$(p))))
 
@@ -107,13 +116,17 @@ define unit_rules
 $(BUILD)/tests/$(1): $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/unit/$(1).c tests/model/$(1).c)) \
 		$(call archives,$(call layer_of,$(1)))
 	@mkdir -p $$(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $$@ $$^ $(call outside,$(call layer_of,$(1))) -lcmocka
+	$$(call quiet,link)$(CC) $(CFLAGS) $(LDFLAGS) -o $$@ $$^ $(call outside,$(call layer_of,$(1))) -lcmocka
 endef
 $(foreach t,$(UNIT),$(eval $(call unit_rules,$(t))))
 
-.PHONY: unit
-unit: $(UNIT:%=$(BUILD)/tests/%)
-	@for t in $^; do echo "== $$t"; timeout 300 $$t || exit 1; done
+# All of them run, whatever the first says.
+.PHONY: unit unit-programs
+unit-programs: $(UNIT:%=$(BUILD)/tests/%)
+unit: unit-programs
+	@failed=; for t in $(UNIT); do echo "== $(BUILD)/tests/$$t"; \
+		timeout 300 $(BUILD)/tests/$$t || failed="$$failed $$t"; done; \
+	if [ -n "$$failed" ]; then echo "unit: failed:$$failed" >&2; exit 1; fi
 
 # Stand-ins for the children, which fail in whatever way a test of the
 # supervisor wants.
@@ -122,14 +135,56 @@ define fake_rules
 $(BUILD)/tests/fakes/mxbound-$(1): $(BUILD)/obj/tests/system/fakes/$(1).o \
 		$(BUILD)/obj/tests/system/fakes/fake.o $(call archive,base)
 	@mkdir -p $$(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $$@ $$^
+	$$(call quiet,link)$(CC) $(CFLAGS) $(LDFLAGS) -o $$@ $$^
 endef
 $(foreach f,$(FAKES),$(eval $(call fake_rules,$(f))))
 
 .PHONY: fakes
 fakes: $(FAKES:%=$(BUILD)/tests/fakes/mxbound-%)
 
+# ---- set up, run, test ----
+
+# A second make, so that what was just installed is found.
+PARALLEL = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null))
+
+.PHONY: run demo check system setup setup-check
+setup:
+	@dist/install-packages $(BUILD_PACKAGES)
+setup-check:
+	@dist/install-packages $(BUILD_PACKAGES) $(CHECK_PACKAGES)
+
+run: setup
+	@$(MAKE) --no-print-directory $(PARALLEL) all
+	@exec $(BUILD)/mxbound $(ARGS)
+
+demo: setup-check
+	@$(MAKE) --no-print-directory $(PARALLEL) all
+	@MX_BUILD=$(BUILD) exec tests/lab/lab run -- tests/lab/demo
+
+check: setup-check
+	@$(MAKE) --no-print-directory $(PARALLEL) all fakes unit-programs
+	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory $(if $(wildcard tests/fuzz/rules.mk),fuzz-replay) system
+
+# The real programs, in the lab: a namespace of its own, nothing gets out.
+system: all fakes
+	@MX_BUILD=$(BUILD) tests/lab/lab run -- \
+		/usr/bin/python3 -m pytest -q -p no:cacheprovider $(PYTEST) tests/system
+
+# ---- and the rest ----
+
+.PHONY: docs clean
+docs: $(BUILD)/mxbound
+	@$< --options-markdown >$(BUILD)/options.md
+	@awk 'FNR == NR { table = table $$0 "\n"; next } \
+	     /^<!-- options: end -->/ { inside = 0 } \
+	     !inside { print } \
+	     /^<!-- options: begin -->/ { inside = 1; printf "\n%s\n", table }' \
+		$(BUILD)/options.md README.md >$(BUILD)/README.md
+	@cp $(BUILD)/README.md README.md
+
 clean:
 	rm -rf build
 
+-include tests/fuzz/rules.mk
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
