@@ -93,24 +93,38 @@ class Channel:
 
     def __init__(self, sock):
         self.sock = sock
-        self.sock.settimeout(WAIT_S)
+        self.sock.setblocking(False)
         self.next_id = 1
         self.early = {}
 
-    def send(self, name, rdtype, rdclass=1):
+    def send(self, name, rdtype, rdclass=1, wait=True):
+        """Ask. While the socket is full answers are read, as a front does:
+        the resolver takes no question as long as its answers are not taken."""
         ident, self.next_id = self.next_id, self.next_id + 1
-        self.sock.send(pack_question(ident, name, rdtype, rdclass))
-        return ident
+        question = pack_question(ident, name, rdtype, rdclass)
+        while True:
+            try:
+                self.sock.send(question)
+                return ident
+            except BlockingIOError:
+                if not wait:
+                    self.next_id = ident
+                    raise
+                readable, writable, _ = select.select([self.sock], [self.sock], [], WAIT_S)
+                assert readable or writable, "neither answers nor takes questions"
+                if readable:
+                    answer = self.receive()
+                    self.early[answer.id] = answer
+
+    def any(self, timeout=WAIT_S):
+        """An answer, whichever; None after the timeout."""
+        return self.early.popitem()[1] if self.early else self.receive(timeout)
 
     def receive(self, timeout=WAIT_S):
-        """The next answer, whichever it is; None after the timeout."""
-        self.sock.settimeout(timeout)
-        try:
-            octets = self.sock.recv(70000)
-        except (TimeoutError, BlockingIOError):
+        """The next answer from the socket; None after the timeout."""
+        if not select.select([self.sock], [], [], max(timeout, 0))[0]:
             return None
-        finally:
-            self.sock.settimeout(WAIT_S)
+        octets = self.sock.recv(70000)
         if not octets:
             raise EOFError("the resolver closed the channel")
         return unpack_answer(octets)
@@ -223,6 +237,9 @@ class Resolver:
             except OSError:
                 octets = b""
             if not octets:
+                self.process.wait(WAIT_S)
+                with self.changed:
+                    self.changed.notify_all()
                 return
             kind, a, _ = struct.unpack("=III", octets)
             now = time.monotonic()
