@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "holder.h"
@@ -207,6 +207,37 @@ void listeners_give(const struct listeners *listeners, uid_t uid, gid_t gid)
 			return;
 }
 
+/* Duplicates of one descriptor are one socket. */
+static bool same_socket(int a, int b)
+{
+	struct stat x, y;
+
+	return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_dev == y.st_dev &&
+		x.st_ino == y.st_ino;
+}
+
+size_t listeners_take_shared(struct listeners *to, struct listeners *from)
+{
+	size_t own = to->count, taken = 0;
+
+	for (size_t i = 0; i < from->count; i++) {
+		struct listener *one = &from->at[i];
+		bool known = false, served = false;
+		for (size_t j = 0; j < own; j++) {
+			if (to->at[j].tcp != one->tcp ||
+			    !same_address(&to->at[j].addr, &one->addr))
+				continue;
+			served = true;
+			known = known || same_socket(to->at[j].fd, one->fd);
+		}
+		if (!served || known || !listeners_add(to, one))
+			continue;
+		one->fd = -1;
+		taken++;
+	}
+	return taken;
+}
+
 /* ---- binding ---- */
 
 struct wanted {
@@ -232,24 +263,16 @@ static void read_wanted(const struct mx_config *config, struct wanted *ret)
 /* Nobody wrote the addresses: a machine without IPv6 serves IPv4. */
 static bool is_default_list(const struct mx_config *config)
 {
-#define X(member, key, kind, def, min, max, unit, help) { #member, def },
-	static const struct { const char *member, *value; } table[] = {
-		MX_OPTIONS(X)
-	};
-#undef X
-	const char *value = "";
+	struct mx_config defaults;
+	char error[MX_CONFIG_ERROR_MAX];
 
-	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-		if (strcmp(table[i].member, "listen") == 0)
-			value = table[i].value;
-	for (size_t i = 0; i < config->listen.count; i++) {
-		size_t len = strlen(config->listen.at[i]);
-		if (strncmp(value, config->listen.at[i], len) != 0 ||
-		    (value[len] != ' ' && value[len] != '\0'))
-			return false;
-		value += len + (value[len] == ' ');
-	}
-	return *value == '\0';
+	if (mx_config_load(&defaults, NULL, NULL, 0, error) != MX_OK)
+		return false;
+	bool same = config->listen.count == defaults.listen.count;
+	for (size_t i = 0; same && i < config->listen.count; i++)
+		same = strcmp(config->listen.at[i], defaults.listen.at[i]) == 0;
+	mx_config_clear(&defaults);
+	return same;
 }
 
 static bool may_miss(const struct mx_config *config,
@@ -290,8 +313,9 @@ static enum mx_error probe(const struct mx_config *config, struct wanted *wanted
 				close(fd);
 				continue;
 			}
-			if (!may_miss(config, addr, errno)) {
-				explain(errno, addr, tcp, error);
+			int cause = errno;
+			if (!may_miss(config, addr, cause)) {
+				explain(cause, addr, tcp, error);
 				return MX_E_SYSTEM;
 			}
 			mx_address_text((struct sockaddr *)addr, where);

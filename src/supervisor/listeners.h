@@ -49,6 +49,11 @@ unsigned listeners_worker(const struct listeners *listeners, size_t at,
  * workers need a restart. */
 void listeners_give(const struct listeners *listeners, uid_t uid, gid_t gid);
 
+/* Take from another list the sockets that share an address with some of
+ * ours: they get a part of the queries, which must not wait for ever. Returns
+ * how many. */
+size_t listeners_take_shared(struct listeners *to, struct listeners *from);
+
 bool listeners_add(struct listeners *listeners, const struct listener *one);
 
 #endif

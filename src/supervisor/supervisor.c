@@ -33,6 +33,7 @@ struct supervisor {
 	struct generation *current;
 	struct generation *other; /* on its way out; or, while current is
 				     STARTING, the one that serves */
+	bool takeover_wanted;
 	struct check check;
 	bool check_passed; /* exec as soon as nothing is on its way to a child */
 	mx_instant round_at;
@@ -148,16 +149,18 @@ static bool stopped(struct supervisor *s, mx_instant now)
 
 /* ---- taking over ---- */
 
-static void request_takeover(struct supervisor *s, mx_instant now)
+static bool may_take_over(const struct supervisor *s)
 {
-	if (s->current->phase != PHASE_SERVING || s->other || s->check.pid ||
-	    s->check_passed) {
-		mx_log(MX_LOG_WARNING,
-		       "SIGUSR2: still busy starting; send it again later");
-		return;
-	}
-	mx_log(MX_LOG_NOTICE, "SIGUSR2: checking %s", s->programs.self);
-	(void)check_start(&s->check, &s->programs, s->argv, now);
+	return s->current->phase == PHASE_SERVING && !s->other &&
+		!s->check.pid && !s->check_passed;
+}
+
+static void request_takeover(struct supervisor *s)
+{
+	if (!may_take_over(s))
+		mx_log(MX_LOG_NOTICE,
+		       "SIGUSR2: noted; a start is still going on, and comes first");
+	s->takeover_wanted = true;
 }
 
 /* Not before all has been handed over to a child that is being started: the
@@ -180,7 +183,11 @@ static void try_exec(struct supervisor *s, mx_instant now)
 
 static void watch_check(struct supervisor *s, mx_instant now)
 {
-	if (s->check_passed) {
+	if (s->takeover_wanted && may_take_over(s)) {
+		s->takeover_wanted = false;
+		mx_log(MX_LOG_NOTICE, "SIGUSR2: checking %s", s->programs.self);
+		(void)check_start(&s->check, &s->programs, s->argv, now);
+	} else if (s->check_passed) {
 		try_exec(s, now);
 	} else if (s->check.pid && now >= s->check.until && !s->check.timed_out) {
 		s->check.timed_out = true;
@@ -199,6 +206,11 @@ static void fall_back(struct supervisor *s, mx_instant now)
 	failed->phase = PHASE_ENDING;
 	failed->phase_until = now;
 	generation_signal(failed, SIGKILL);
+	/* More workers were wanted: the sockets that were added have queries
+	 * by now. The front gets its sockets at its start, so it is started
+	 * again; until then they wait. */
+	if (listeners_take_shared(&s->current->listeners, &failed->listeners) > 0)
+		generation_drain(s->current);
 }
 
 static void end_generation(struct generation *g, mx_instant now)
@@ -290,7 +302,7 @@ static void take_signal(struct supervisor *s, int number, mx_instant now)
 		break;
 	case SIGUSR2:
 		if (!s->stopped_by)
-			request_takeover(s, now);
+			request_takeover(s);
 		break;
 	case SIGHUP:
 		mx_log(MX_LOG_NOTICE,

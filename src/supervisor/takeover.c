@@ -67,8 +67,9 @@ bool check_start(struct check *check, const struct programs *programs,
 	if (check->pid > 0)
 		return true;
 	check->pid = 0;
-	mx_log(MX_LOG_ERROR, "cannot take over: cannot run %s: %s",
-	       programs->self, strerror(errno));
+	mx_log(MX_LOG_ERROR, "not taken over: cannot run %s: %s%s; going on as before",
+	       programs->self, strerror(errno),
+	       errno == EACCES ? " for the account this works as (restart it instead)" : "");
 	check_end(check);
 	return false;
 }
