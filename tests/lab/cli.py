@@ -4,7 +4,7 @@
   lab shell [options]                   a shell in the lab
   lab check [options] [ZONE...]         the lab's own test: Unbound is asked every row
   lab list                              print the table
-  lab queries                           its questions, a line each, for dnsperf -d
+  lab queries                           every quick question, a line each, for dnsperf -d
 
 Inside a lab (in lab shell, say):
   lab relay SERVER [KEY=VALUE...]       how a server behaves; change it. SERVER * is all
@@ -12,6 +12,7 @@ Inside a lab (in lab shell, say):
 """
 
 import argparse
+import importlib.util
 import json
 import os
 import shutil
@@ -57,8 +58,22 @@ def arguments():
     return parser.parse_args()
 
 
+def missing_packages():
+    """Debian packages that the lab needs and cannot find."""
+    path = os.environ.get("PATH", "") + namespace.SBIN
+    needed = {"nsd": "nsd", "ldns-signzone": "ldnsutils", "ip": "iproute2",
+              "unshare": "util-linux"}
+    missing = [package for tool, package in needed.items() if not shutil.which(tool, path=path)]
+    if not importlib.util.find_spec("dns"):
+        missing.append("python3-dnspython")
+    return missing
+
+
 def run(options, command):
     """Sign outside, where the terminal is; then live and end with the lab."""
+    if missing := missing_packages():
+        print("lab: needs packages: apt-get install", *missing, file=sys.stderr)
+        return namespace.CANNOT
     sign.all_zones()
     common = {"delay_ms": options.delay, "loss": options.loss, "ipv6": options.ipv6}
     lab_dir = labdir.make()
@@ -84,11 +99,11 @@ def print_table():
 
 
 def print_queries():
-    """Only what can be answered: a load test is not to wait for the dead."""
-    for row in domains.ROWS:
-        for e in row.expects:
-            if e.state != "dead" and row.kind not in ("slow", "dead", "drops", "odd"):
-                print(e.owner, e.type)
+    """Without names that dnsperf cannot spell."""
+    from .questions import quick         # it needs dnspython, of which list has no need
+    for _, owner, rrtype in quick():
+        if "\\" not in owner:
+            print(owner, rrtype)
 
 
 def value_of(text):

@@ -89,7 +89,7 @@ def main(lab_dir, common, command):
     for number in namespace.SIGNALS:
         signal.signal(number, lambda *_: None)     # Ctrl-C is for the command
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    os.environ["PATH"] += ":/usr/sbin:/sbin"       # where Debian has nsd and ip
+    os.environ["PATH"] += namespace.SBIN
     namespace.bring_up([s.v6 for s in SERVERS.values() if s.v6 and common["ipv6"] != "none"])
     write_hints(lab_dir)
     parts = serve.start_all(lab_dir, sign.all_zones())

@@ -13,6 +13,8 @@ import sys
 
 SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT}
 GRACE_S = 5                    # for the command to end after a signal
+CANNOT = 77                    # what test runners take for "skipped"
+SBIN = ":/usr/sbin:/sbin"      # where Debian has nsd and ip
 SI_KERNEL = 0x80               # sent by the terminal: all its processes have it
 PR_SET_PDEATHSIG = 1
 
@@ -49,7 +51,7 @@ def enter(command):
     why = available()
     if why:
         sys.stderr.write(HELP.format(why=why))
-        return 77              # what test runners take for "skipped"
+        return CANNOT
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS | {signal.SIGCHLD})
     reading, writing = os.pipe()
     child = subprocess.Popen([*UNSHARE, *command], pass_fds=[reading],
