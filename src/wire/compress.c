@@ -60,7 +60,10 @@ static size_t match(const struct anchor *a, const struct mx_name *name,
 	return at;
 }
 
-static size_t match_all(const struct compress *c, const struct mx_name *name,
+/* The end that name has in common with the question becomes lower case, for
+ * that is what a pointer makes of it anyhow: whatever case each client has.
+ * Thus a.Example and a.example are one name beside the question example. */
+static size_t match_all(const struct compress *c, struct mx_name *name,
 			size_t *ret_target)
 {
 	struct mx_name folded = *name;
@@ -68,6 +71,7 @@ static size_t match_all(const struct compress *c, const struct mx_name *name,
 
 	mx_name_lower(folded.octets, folded.len);
 	best = match(&c->anchors[0], &folded, ret_target);
+	mx_name_lower(name->octets + best, name->len - best);
 	for (unsigned i = 1; i < c->count && best > 0; i++) {
 		size_t target = 0, at = match(&c->anchors[i], name, &target);
 
@@ -91,13 +95,14 @@ void compress_name(struct compress *c, struct mx_out *out,
 		   const struct mx_name *name, bool keep)
 {
 	size_t target = 0, at = c->body_at + mx_out_len(out);
-	size_t literal = match_all(c, name, &target);
+	struct mx_name normal = *name;
+	size_t literal = match_all(c, &normal, &target);
 
-	mx_out_octets(out, name->octets, literal);
+	mx_out_octets(out, normal.octets, literal);
 	if (target != 0)
 		mx_out_u16(out, (uint16_t)(0xc000 | target));
 	else
 		mx_out_u8(out, 0);
 	if (keep && literal > 0 && at <= POINTER_MAX)
-		anchor_set(new_anchor(c), name, at, literal);
+		anchor_set(new_anchor(c), &normal, at, literal);
 }

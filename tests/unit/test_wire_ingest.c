@@ -785,6 +785,25 @@ static void too_many_denials(void **state)
 	}
 }
 
+/* Two spellings of a name that ends like the question: both end in the
+ * client's own, so the second can be a pointer to the first. */
+static void spellings_of_the_question_are_one(void **state)
+{
+	(void)state;
+	static struct asked a;
+	struct mx_answer answer;
+
+	ask(&a, "b.example.", MX_TYPE_A, NOERROR);
+	message_rrs(&a.m, "an b.example. 300 CNAME na.example.; "
+			  "an a.examPle. 300 CNAME nc.; an c. 300 A x7f000001");
+	message_end(&a.m);
+	assert_int_equal(ingest(&a, MX_INSECURE, &answer), MX_OK);
+	check_form("spellings", &a, &answer.full,
+		   "an B.EXAMPLE. 300 CNAME na.EXAMPLE.; "
+		   "an a.EXAMPLE. 300 CNAME nc.; an c. 300 A x7f000001");
+	assert_int_equal(answer.full.len, (12 + 4) + (12 + 3) + (12 + 4));
+}
+
 /* ---- turning ---- */
 
 static void turned_text(const struct asked *a, const struct mx_form *form,
@@ -957,6 +976,7 @@ int main(void)
 		cmocka_unit_test(largest_answer),
 		cmocka_unit_test(expanded_beyond_a_message),
 		cmocka_unit_test(too_many_denials),
+		cmocka_unit_test(spellings_of_the_question_are_one),
 		cmocka_unit_test(turn_moves_the_last_rrset_alone),
 		cmocka_unit_test(age_lowers_every_ttl_turned_or_not),
 		cmocka_unit_test(one_rr_does_not_turn),

@@ -1,0 +1,45 @@
+# Fuzz targets: tests/fuzz/fuzz_<what>.c calls what the program calls and
+# checks claims about the result. With clang they are driven by libFuzzer,
+# without it replay.c hands them the corpus.
+#
+#   make fuzz TIME=60    each target for that long, from its corpus on; what
+#                        is new goes to build/fuzz/corpus, a crash to build/fuzz
+#   make fuzz-replay     the corpora alone, any compiler, with SAN= too
+#
+# A target links the wire layer unless fuzz_layer_<target> names another.
+
+FUZZ_CC := clang
+FUZZ_FLAGS := -O1 -g -std=c11 -fno-strict-aliasing -fno-omit-frame-pointer -pthread \
+	-U_FORTIFY_SOURCE -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
+FUZZ_MAX_LEN := 66000
+TIME ?= 60
+
+FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+fuzz_layer = $(or $(fuzz_layer_$(1)),wire)
+fuzz_sources = $(foreach l,$(uses_$(call fuzz_layer,$(1))),$(call sources,$(l)))
+
+define fuzz_rules
+build/fuzz/$(1): tests/fuzz/$(1).c $(call fuzz_sources,$(1)) $(wildcard include/*.h src/*/*.h tests/*/*.h)
+	@mkdir -p $$(@D)
+	$$(call quiet,cc  )$(FUZZ_CC) $(CPPFLAGS) $(FUZZ_FLAGS) -o $$@ $$(filter %.c,$$^) $$(call outside,$(call fuzz_layer,$(1)))
+
+$(BUILD)/replay/$(1): $(BUILD)/obj/tests/fuzz/$(1).o $(BUILD)/obj/tests/fuzz/replay.o \
+		$(call archives,$(call fuzz_layer,$(1)))
+	@mkdir -p $$(@D)
+	$$(call quiet,link)$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(call outside,$(call fuzz_layer,$(1)))
+endef
+$(foreach f,$(FUZZ),$(eval $(call fuzz_rules,$(f))))
+
+.PHONY: fuzz fuzz-replay
+fuzz: $(FUZZ:%=build/fuzz/%)
+	@for f in $(FUZZ); do \
+		echo "== $$f"; mkdir -p build/fuzz/corpus/$$f; \
+		build/fuzz/$$f -max_total_time=$(TIME) -max_len=$(FUZZ_MAX_LEN) -timeout=5 \
+			-print_final_stats=1 -verbosity=0 -artifact_prefix=build/fuzz/$$f- \
+			build/fuzz/corpus/$$f tests/fuzz/corpus/$$f || exit 1; \
+	done
+
+fuzz-replay: $(FUZZ:%=$(BUILD)/replay/%)
+	@for f in $(FUZZ); do \
+		echo "== $$f"; timeout 300 $(BUILD)/replay/$$f tests/fuzz/corpus/$$f || exit 1; \
+	done
