@@ -74,9 +74,10 @@ def run(options, command):
     if missing := missing_packages():
         print("lab: needs packages: apt-get install", *missing, file=sys.stderr)
         return namespace.CANNOT
-    sign.all_zones()
+    zone_files = {zone: str(path) for zone, path in sign.all_zones().items()}
     common = {"delay_ms": options.delay, "loss": options.loss, "ipv6": options.ipv6}
     lab_dir = labdir.make()
+    (lab_dir / "zones.json").write_text(json.dumps(zone_files))
     here = str(Path(__file__).resolve().parents[1])
     os.environ["PYTHONPATH"] = os.pathsep.join(
         filter(None, (here, os.environ.get("PYTHONPATH"))))

@@ -677,7 +677,7 @@ row("mx500.lab", "large", "500 exchangers, no addresses with them",
 row("mx500-chatty.lab", "large", "500 exchangers and as many addresses as 64 KB hold",
     farm(500),
     """
-    @      MX  NOERROR  secure  500    # Unbound: SERVFAIL, so many signatures in one answer it does not check
+    @      MX  NOERROR  secure  500    # Unbound: SERVFAIL when cold, it does not check so many signatures for one answer
     mx499  A   NOERROR  secure  1
     """)
 row("manyaddresses.lab", "large", "300 addresses of one exchanger",

@@ -92,7 +92,8 @@ def main(lab_dir, common, command):
     os.environ["PATH"] += namespace.SBIN
     namespace.bring_up([s.v6 for s in SERVERS.values() if s.v6 and common["ipv6"] != "none"])
     write_hints(lab_dir)
-    parts = serve.start_all(lab_dir, sign.all_zones())
+    zone_files = json.loads((lab_dir / "zones.json").read_text())
+    parts = serve.start_all(lab_dir, zone_files)
     parts["relay"] = start_relay(lab_dir, json.dumps(common))
     if not ready.wait(parts, lab_dir / "control.sock"):
         for name, process in parts.items():
