@@ -83,6 +83,10 @@ void mx_in_name(struct mx_in *in, struct mx_name *ret);
 /* The same where no pointer may occur: RFC 3597 types, QNAME. */
 void mx_in_name_plain(struct mx_in *in, struct mx_name *ret);
 
+/* Move past a name that nobody wants to know: a pointer ends it, must point
+ * back, and is not followed. */
+void mx_in_name_skip(struct mx_in *in);
+
 /* ASCII lower case, length octets included (they are below 64: untouched). */
 void mx_name_lower(uint8_t *octets, size_t len);
 /* Case ignored (RFC 4343). */

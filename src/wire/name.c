@@ -17,21 +17,25 @@ static bool name_append(struct mx_name *name, const uint8_t *label,
 	return true;
 }
 
-/* Move `labels` to where the pointer whose first octet was `high` points.
- * limit is the offset of the labels that ended in this pointer: going
- * strictly back each time, no pointer can be met twice (RFC 9267 section 2).
- */
+/* Where the pointer whose first octet was `high` points. limit is the offset
+ * of the labels that end in it: going strictly back each time, no pointer can
+ * be met twice (RFC 9267 section 2). */
+static size_t read_target(struct mx_in *in, uint8_t high, size_t limit)
+{
+	size_t target = (size_t)(high & 0x3f) << 8 | mx_in_u8(in);
+
+	if (in->err == MX_OK && (target < MX_HEADER_LEN || target >= limit))
+		mx_in_fail(in, MX_E_POINTER);
+	return target;
+}
+
 static void follow(struct mx_in *labels, uint8_t high, size_t *limit)
 {
-	size_t target = (size_t)(high & 0x3f) << 8 | mx_in_u8(labels);
+	size_t target = read_target(labels, high, *limit);
 	struct mx_in there;
 
 	if (labels->err != MX_OK)
 		return;
-	if (target < MX_HEADER_LEN || target >= *limit) {
-		mx_in_fail(labels, MX_E_POINTER);
-		return;
-	}
 	mx_in_init(&there, labels->msg, (size_t)(labels->end - labels->msg));
 	mx_in_octets(&there, target);
 	*labels = there;
@@ -90,6 +94,29 @@ void mx_in_name(struct mx_in *in, struct mx_name *ret)
 void mx_in_name_plain(struct mx_in *in, struct mx_name *ret)
 {
 	read_name(in, 0, ret);
+}
+
+void mx_in_name_skip(struct mx_in *in)
+{
+	size_t limit = (size_t)(in->at - in->msg);
+	unsigned octets = 0;
+
+	while (in->err == MX_OK) {
+		uint8_t len = mx_in_u8(in);
+
+		octets += 1u + len;
+		if (len >= 0xc0) {
+			read_target(in, len, limit);
+			return;
+		}
+		if (len >= 0x40)
+			mx_in_fail(in, MX_E_LABEL);
+		else if (octets > MX_NAME_MAX)
+			mx_in_fail(in, MX_E_NAME_LONG);
+		mx_in_octets(in, len);
+		if (len == 0)
+			return;
+	}
 }
 
 static uint8_t lower(uint8_t c)

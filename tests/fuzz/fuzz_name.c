@@ -38,12 +38,15 @@ static void check_name(const struct mx_name *name)
 
 static void try_wire(const uint8_t *octets, size_t len, size_t at)
 {
-	struct mx_in in;
+	struct mx_in in, skip;
 	struct mx_name name;
 
 	mx_in_init(&in, octets, len);
 	mx_in_octets(&in, at);
+	skip = in;
 	mx_in_name(&in, &name);
+	mx_in_name_skip(&skip);
+	CHECK(in.err != MX_OK || (skip.err == MX_OK && skip.at == in.at));
 	if (in.err == MX_OK)
 		check_name(&name);
 	else

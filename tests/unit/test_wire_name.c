@@ -186,6 +186,31 @@ static void names_in_a_sub(void **state)
 	assert_int_equal(sub.err, MX_E_SHORT);
 }
 
+/* Skipping ends where reading ends, and refuses what needs no second look. */
+static void skipped_names(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof wire_cases / sizeof *wire_cases; i++) {
+		const struct wire_case *c = &wire_cases[i];
+		uint8_t msg[600];
+		size_t len = hex_read(c->hex, msg, sizeof msg);
+		struct mx_in in;
+
+		mx_in_init(&in, msg, len);
+		mx_in_octets(&in, c->at);
+		mx_in_name_skip(&in);
+		if (c->want == MX_OK && (in.err != MX_OK ||
+					 mx_in_left(&in) != c->left))
+			fail_msg("%s: %s, %zu left", c->why,
+				 mx_error_text(in.err), mx_in_left(&in));
+		/* What is wrong only behind a pointer is not seen. */
+		if (c->want != MX_OK && in.err != c->want &&
+		    strstr(c->why, "by pointer") == NULL &&
+		    strstr(c->why, "each other") == NULL)
+			fail_msg("%s: %s", c->why, mx_error_text(in.err));
+	}
+}
+
 /* 16 KiB of pointers, each to the one before: a bounded number is followed,
  * so a packet full of them costs its length and not its square. */
 static void chain_of_pointers_is_bounded(void **state)
@@ -430,6 +455,7 @@ int main(void)
 		cmocka_unit_test(truncation_ladder),
 		cmocka_unit_test(no_pointer_in_a_plain_name),
 		cmocka_unit_test(names_in_a_sub),
+		cmocka_unit_test(skipped_names),
 		cmocka_unit_test(chain_of_pointers_is_bounded),
 		cmocka_unit_test(every_label_by_pointer),
 		cmocka_unit_test(compare),
