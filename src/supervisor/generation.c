@@ -9,14 +9,14 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "mx_privilege.h"
+#include "mx_log.h"
 #include "mx_supervisor.h"
+#include "sealed.h"
 
 /* Room for one answer of 64 KiB and many small ones. */
 #define CHANNEL_BUFFER (1 << 20)
@@ -122,12 +122,9 @@ bool generation_outboxes_empty(const struct generation *g)
 
 static int config_text(const struct mx_config *config)
 {
-	int fd = memfd_create("mxbound-config", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int fd = sealed_create("mxbound-config");
 
-	if (fd < 0)
-		return -1;
-	if (mx_config_write(config, fd) != MX_OK ||
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0)
+	if (fd >= 0 && (mx_config_write(config, fd) != MX_OK || !sealed_seal(fd)))
 		close_fd(&fd);
 	return fd;
 }
@@ -199,6 +196,7 @@ struct generation *generation_new(struct mx_config *config,
 		mx_log(MX_LOG_ERROR, "%s", error);
 		goto fail;
 	}
+	listeners_prune(&g->listeners, &g->config);
 	g->config_fd = config_text(&g->config);
 	if (g->config_fd < 0) {
 		mx_log(MX_LOG_ERROR, "cannot write the configuration for children: %s",
@@ -288,7 +286,7 @@ static const char *verify(const struct state *state)
 		if (c->control >= 0 && !is_seqpacket(c->control))
 			return "a control socket is none";
 	}
-	if (!is_file(state->config) || !is_file(state->program[ROLE_FRONT]) ||
+	if (!sealed_is(state->config) || !is_file(state->program[ROLE_FRONT]) ||
 	    !is_file(state->program[ROLE_RESOLVER]))
 		return "a file is none";
 	return NULL;

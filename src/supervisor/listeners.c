@@ -207,6 +207,26 @@ void listeners_give(const struct listeners *listeners, uid_t uid, gid_t gid)
 			return;
 }
 
+void listeners_prune(const struct listeners *listeners, struct mx_config *config)
+{
+	struct sockaddr_storage addr;
+	socklen_t len;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < config->listen.count; i++) {
+		char *text = config->listen.at[i];
+		bool bound = false;
+		for (size_t j = 0; j < listeners->count && !bound; j++)
+			bound = mx_address_parse(text, DNS_PORT, &addr, &len) &&
+				same_address(&listeners->at[j].addr, &addr);
+		if (bound)
+			config->listen.at[kept++] = text;
+		else
+			free(text);
+	}
+	config->listen.count = kept;
+}
+
 /* Duplicates of one descriptor are one socket. */
 static bool same_socket(int a, int b)
 {

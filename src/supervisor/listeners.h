@@ -49,6 +49,10 @@ unsigned listeners_worker(const struct listeners *listeners, size_t at,
  * workers need a restart. */
 void listeners_give(const struct listeners *listeners, uid_t uid, gid_t gid);
 
+/* Drop from config what could not be bound and need not be, so that nobody
+ * tells clients to ask there. */
+void listeners_prune(const struct listeners *listeners, struct mx_config *config);
+
 /* Take from another list the sockets that share an address with some of
  * ours: they get a part of the queries, which must not wait for ever. Returns
  * how many. */

@@ -6,15 +6,14 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "mx_log.h"
 #include "mx_supervisor.h"
+#include "sealed.h"
 
 #define ENVIRONMENT "MXBOUND_TAKEOVER"
-#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL)
 
 /* ---- check ---- */
 
@@ -148,7 +147,7 @@ static void describe(struct state *ret, const struct generation *g, int ipv6,
 
 static int save(const struct state *state)
 {
-	int fd = memfd_create("mxbound-takeover", MFD_ALLOW_SEALING | MFD_CLOEXEC);
+	int fd = sealed_create("mxbound-takeover");
 	int copy = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
 	FILE *out = copy >= 0 ? fdopen(copy, "w") : NULL;
 	bool ok = out && state_write(state, out);
@@ -157,7 +156,7 @@ static int save(const struct state *state)
 		ok = fclose(out) == 0 && ok;
 	else if (copy >= 0)
 		close(copy);
-	if (ok && fcntl(fd, F_ADD_SEALS, SEALS) == 0)
+	if (ok && sealed_seal(fd))
 		return fd;
 	if (fd >= 0)
 		close(fd);
@@ -220,7 +219,7 @@ static int named_descriptor(void)
 	if (digits == 0 || digits > 7 || text[digits] != '\0')
 		return -1;
 	int fd = atoi(text);
-	if (fd < 3 || fcntl(fd, F_GET_SEALS) != SEALS || fstat(fd, &info) != 0 ||
+	if (fd < 3 || !sealed_is(fd) || fstat(fd, &info) != 0 ||
 	    info.st_size <= 0 || info.st_size > (off_t)STATE_OCTETS_MAX)
 		return -1;
 	return fd;

@@ -5,6 +5,7 @@ The fake front answers "ID TEXT" with "ID PID TEXT", over UDP and TCP.
 """
 
 import os
+import random
 import re
 import shutil
 import signal
@@ -41,11 +42,19 @@ def wait_until(condition, what, seconds=PATIENCE_S):
         time.sleep(0.005)
 
 
-def free_port(address="127.0.0.1"):
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family) as tcp:
-        tcp.bind((address, 0))
-        return tcp.getsockname()[1]
+def free_port():
+    """Below those that the kernel gives to clients: a connection of one that
+    has just ended keeps a port from listeners for a minute."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket(socket.AF_INET) as tcp, \
+                socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            try:
+                tcp.bind(("127.0.0.1", port))
+                udp.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 def is_running(pid):
@@ -751,7 +760,7 @@ def test_new_address_in_use(bed):
     bed.start()
     before = bed.front()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holder:
-        holder.bind(("127.0.0.1", 0))
+        holder.bind(("127.0.0.1", free_port()))
         bed.write(listen=[f"127.0.0.1@{bed.port}",
                           f"127.0.0.1@{holder.getsockname()[1]}"])
         with Load(bed):

@@ -164,8 +164,10 @@ bool fake_obey(struct fake *f, const char *word)
 			pause();
 	else if (strcmp(word, "deaf") == 0)
 		signal(SIGTERM, SIG_IGN);
-	else if (strcmp(word, "segv") == 0)
+	else if (strcmp(word, "segv") == 0) {
+		signal(SIGSEGV, SIG_DFL); /* a sanitizer would explain it */
 		raise(SIGSEGV);
+	}
 	else if (strcmp(word, "quiet") == 0)
 		f->quiet = true;
 	else
