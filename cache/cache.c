@@ -172,15 +172,17 @@ enum mx_hit mx_cache_get(struct mx_cache *cache, const struct mx_key *key,
 /* ---- put ---- */
 
 /* An NXDOMAIN with an alias before it speaks of the alias's target, not of
- * the QNAME, and a bogus one proves nothing about other types. */
+ * the QNAME. And only a validated one is believed for types that were not
+ * asked: servers exist that deny the name where only the type is missing (RFC
+ * 4074 section 4.2), and an A denied because AAAA was bounces mail. */
 static enum entry_slot slot_for(const struct mx_answer *answer)
 {
 	if (answer->kind == MX_ANSWER_FAILURE)
 		return SLOT_FAILURE;
 	if (answer->state == MX_BOGUS)
 		return SLOT_BOGUS;
-	if (answer->kind == MX_ANSWER_NXDOMAIN && answer->plain.ancount == 0 &&
-	    answer->full.ancount == 0)
+	if (answer->kind == MX_ANSWER_NXDOMAIN &&
+	    answer->state == MX_SECURE && answer->full.ancount == 0)
 		return SLOT_NXDOMAIN;
 	return SLOT_ANSWER;
 }

@@ -15,8 +15,10 @@
  * (SipHash, random key per process) only finds the chain. DO, CD, AD, case,
  * EDNS and transport are not in the key: an entry serves them all.
  *
- * An NXDOMAIN without an alias is kept under its name and class and serves
- * every QTYPE (RFC 2308 section 5), unless it is bogus. It does not cut off
+ * A secure NXDOMAIN without an alias is kept under its name and class and
+ * serves every QTYPE (RFC 2308 section 5); any other serves its QTYPE only,
+ * since there are servers that deny the name where only the type is missing
+ * (RFC 4074 section 4.2). It does not cut off
  * answers of other types that are still live: they may be given until their
  * own TTL ends. A positive or NODATA answer of the name ends it.
  *

@@ -28,8 +28,8 @@
  * Work is linear in the packet: 32 names of a chain, 64 aliases, 64 RRsets of
  * denial, 127 pointers a name, 8 names to compress against are the bounds.
  *
- * The plain form leaves out RRSIG, NSEC, NSEC3 unless QTYPE asks for that
- * type by name (RFC 4035 section 3.2.1); DNSKEY, DS, NSEC3PARAM appear only
+ * The plain form leaves out RRSIG, NSEC, NSEC3 but in the answer section
+ * where QTYPE asks for that type by name (RFC 4035 section 3.2.1); DNSKEY, DS, NSEC3PARAM appear only
  * where asked for anyhow. SOA of a negative answer stays.
  *
  * Pure; one thread per room.

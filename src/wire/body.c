@@ -12,9 +12,9 @@ struct writer {
 	enum mx_error err;
 };
 
-bool body_plain_omits(uint16_t type, uint16_t qtype)
+bool body_plain_omits(uint16_t type, bool authority, uint16_t qtype)
 {
-	return type != qtype &&
+	return (authority || type != qtype) &&
 	       (type == MX_TYPE_RRSIG || type == MX_TYPE_NSEC ||
 		type == MX_TYPE_NSEC3);
 }
@@ -72,9 +72,9 @@ static void write_set(struct writer *w, const struct rrset *set, bool is_final,
 {
 	bool turns = is_final && set->rrs.count > 1;
 
-	if (content == BODY_FULL || !body_plain_omits(set->type, qtype))
+	if (content == BODY_FULL || !body_plain_omits(set->type, set->authority, qtype))
 		write_list(w, &set->rrs, set, turns);
-	if (content == BODY_FULL || !body_plain_omits(MX_TYPE_RRSIG, qtype))
+	if (content == BODY_FULL || !body_plain_omits(MX_TYPE_RRSIG, set->authority, qtype))
 		write_list(w, &set->sigs, set, false);
 }
 

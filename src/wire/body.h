@@ -11,12 +11,13 @@ struct body {
 };
 
 enum body_content {
-	BODY_PLAIN, /* without RRSIG, NSEC and NSEC3, unless QTYPE is that */
+	BODY_PLAIN, /* without RRSIG, NSEC and NSEC3, but in the answer section
+		       where QTYPE is that */
 	BODY_FULL,
 };
 
-/* Does BODY_PLAIN leave out RRs of this type? */
-bool body_plain_omits(uint16_t type, uint16_t qtype);
+/* Does BODY_PLAIN leave out RRs of this type, in that section? */
+bool body_plain_omits(uint16_t type, bool authority, uint16_t qtype);
 
 /* Write the RRsets of sets but the one that is `without` (may be NULL). *ret
  * points into body. MX_E_MALFORMED for RDATA that is not what its type says;

@@ -81,10 +81,11 @@ static bool forms_differ(const struct rrsets *sets,
 
 		if (set == without || set->rrs.count == 0)
 			continue;
-		if (body_plain_omits(set->type, qtype))
+		if (body_plain_omits(set->type, set->authority, qtype))
 			return true;
 		if (set->sigs.count > 0 &&
-		    body_plain_omits(MX_TYPE_RRSIG, qtype))
+		    body_plain_omits(MX_TYPE_RRSIG, set->authority,
+				     qtype))
 			return true;
 	}
 	return false;

@@ -159,7 +159,7 @@ static void step_put(uint32_t n, uint32_t t)
 	model.bogus[n][t].there = false;
 	model.answer[n][t].there = false;
 	model.nxdomain[n].there = false;
-	if (k.kind == MX_ANSWER_NXDOMAIN)
+	if (k.kind == MX_ANSWER_NXDOMAIN && k.state == MX_SECURE)
 		model.nxdomain[n] = k;
 	else
 		model.answer[n][t] = k;

@@ -156,6 +156,22 @@ static void bogus_nxdomain_is_of_its_type(void **state)
 	cache_done(r.cache);
 }
 
+/* A server that denies the name because the type is missing must not make its
+ * other types unreachable: only what is validated speaks for all. */
+static void insecure_nxdomain_is_of_its_type(void **state)
+{
+	struct room r = room();
+
+	(void)state;
+	put(&r, "broken", 28, MX_ANSWER_NXDOMAIN, MX_INSECURE, 60, 70, START);
+	assert_gives(&r, "broken", 28, START, MX_ANSWER_NXDOMAIN, 70);
+	assert_misses(&r, "broken", A, START);
+	put(&r, "broken", A, MX_ANSWER_POSITIVE, MX_INSECURE, 60, 80, START);
+	assert_gives(&r, "broken", 28, START, MX_ANSWER_NXDOMAIN, 70);
+	assert_gives(&r, "broken", A, START, MX_ANSWER_POSITIVE, 80);
+	cache_done(r.cache);
+}
+
 static void an_answer_of_the_name_ends_nxdomain(void **state)
 {
 	static const enum mx_answer_kind kinds[] = {
@@ -405,6 +421,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nxdomain_serves_every_type_of_its_name),
+		cmocka_unit_test(insecure_nxdomain_is_of_its_type),
 		cmocka_unit_test(nxdomain_is_of_its_class),
 		cmocka_unit_test(nxdomain_is_found_in_one_chain_too),
 		cmocka_unit_test(nxdomain_behind_an_alias_is_of_its_type),

@@ -249,6 +249,16 @@ static const struct answer_case {
 	  "an example. 300 " SIG("15") "; an example. 300 " SIG("6"),
 	  MX_ANSWER_POSITIVE, 300,
 	  "an EXAMPLE. 300 " SIG("15") "; an EXAMPLE. 300 " SIG("6"), NULL },
+	{ "QTYPE NSEC of a wildcard: its proof is not what was asked for",
+	  "a.example.", MX_TYPE_NSEC, NOERROR,
+	  "an a.example. 300 NSEC nz.example. x0001; "
+	  "an a.example. 300 " SIG("47") "; "
+	  "ns *.example. 300 NSEC nz.example. x0001",
+	  MX_ANSWER_POSITIVE, 300,
+	  "an A.EXAMPLE. 300 NSEC nz.example. x0001; "
+	  "an A.EXAMPLE. 300 " SIG("47") "; "
+	  "ns *.EXAMPLE. 300 NSEC nz.example. x0001",
+	  "an A.EXAMPLE. 300 NSEC nz.example. x0001" },
 	{ "QTYPE NSEC", "example.", MX_TYPE_NSEC, NOERROR,
 	  "an example. 300 NSEC na.example. x0001; "
 	  "an example. 300 " SIG("47"), MX_ANSWER_POSITIVE, 300,
