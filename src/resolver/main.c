@@ -36,12 +36,9 @@
 #define OUTGOING_RANGE 4096
 #define OUTGOING_RANGE_MIN 64
 #define DESCRIPTORS_OTHER 256 /* TCP upstream, channels, files */
+#define DESCRIPTORS_MAX (1u << 17)
 #define REAP_MS 500
 #define REFRESH_S 3600
-/* Busy that long without a question begun or ended: libevent or libunbound
- * is going in circles. */
-#define SPIN_WINDOW_MS 10000
-#define SPIN_CPU_PERCENT 80
 /* Turns of the loop, before control events are looked at again. */
 #define TURN_US 10000
 #define TURN_CALLBACKS 32
@@ -61,14 +58,9 @@ struct resolver {
 	struct mx_context *context, *retired;
 	struct mx_ask refreshing;
 	struct mx_ipv6 *ipv6;
-	bool ipv6_known, ipv6_works;
+	bool ipv6_known, ipv6_works, ipv6_reported;
 
-	/* the spin watch, see alive() */
-	mx_instant window_start;
-	int64_t window_cpu_ms;
-	uint64_t window_progress;
-	bool spinning;
-
+	struct mx_spin spin;
 	unsigned index;
 	bool has_config, has_index;
 	int status;
@@ -146,7 +138,9 @@ static void adapt(struct resolver *r)
 	}
 	use_context(r, context);
 	refresh(-1, 0, r);
-	mx_log(MX_LOG_NOTICE, "asking name servers over %s",
+	/* What the first probe finds is no change worth a notice. */
+	mx_log(r->ipv6_reported ? MX_LOG_NOTICE : MX_LOG_INFO,
+	       "asking name servers over %s",
 	       want.ip4 && want.ip6 ? "IPv4 and IPv6"
 	       : want.ip6	    ? "IPv6 alone: there is no IPv4 route"
 				    : "IPv4 alone: IPv6 does not work");
@@ -187,6 +181,7 @@ static void ipv6_found(void *arg, bool works)
 	r->ipv6_known = true;
 	r->ipv6_works = works;
 	adapt(r);
+	r->ipv6_reported = true;
 }
 
 /* ---- heartbeat ---- */
@@ -200,33 +195,18 @@ static int64_t cpu_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* A loop that turns is not yet one that works: libevent has been seen to spin
- * on a descriptor that nobody handles. Heartbeats come first in our loop and
- * would go on. */
 static bool alive(struct resolver *r)
 {
-	mx_instant now = mx_clock_now();
-	uint64_t progress = mx_channels_progress(r->channels);
-	int64_t window = now - r->window_start, cpu;
+	bool was = r->spin.spinning;
+	bool is = mx_spin_alive(&r->spin, mx_clock_now(), cpu_ms(),
+				mx_channels_progress(r->channels));
 
-	if (progress != r->window_progress)
-		r->spinning = false;
-	if (window < SPIN_WINDOW_MS)
-		return !r->spinning;
-	cpu = cpu_ms();
-	if (progress == r->window_progress && !r->spinning &&
-	    (cpu - r->window_cpu_ms) * 100 > window * SPIN_CPU_PERCENT) {
-		r->spinning = true;
+	if (!is && !was)
 		mx_log(MX_LOG_ERROR,
-		       "busy for %d s without progress, %u questions "
-		       "outstanding: no more heartbeats",
-		       SPIN_WINDOW_MS / 1000,
+		       "busy without progress, %u questions outstanding: no "
+		       "more heartbeats",
 		       mx_channels_outstanding(r->channels));
-	}
-	r->window_start = now;
-	r->window_cpu_ms = cpu;
-	r->window_progress = progress;
-	return !r->spinning;
+	return is;
 }
 
 static void heartbeat(evutil_socket_t fd, short what, void *arg)
@@ -415,14 +395,14 @@ static unsigned outgoing_range(void)
 {
 	struct rlimit limit;
 	rlim_t want = 2 * OUTGOING_RANGE + DESCRIPTORS_OTHER, room;
+	/* A resolver-option may ask for more than we do. */
+	rlim_t most = DESCRIPTORS_MAX;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return OUTGOING_RANGE_MIN;
-	if (limit.rlim_cur < want) {
-		limit.rlim_cur = limit.rlim_max < want ? limit.rlim_max : want;
-		(void)setrlimit(RLIMIT_NOFILE, &limit);
-		(void)getrlimit(RLIMIT_NOFILE, &limit);
-	}
+	limit.rlim_cur = limit.rlim_max < most ? limit.rlim_max : most;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	(void)getrlimit(RLIMIT_NOFILE, &limit);
 	if (limit.rlim_cur >= want)
 		return OUTGOING_RANGE;
 	mx_log(MX_LOG_WARNING,
@@ -526,8 +506,13 @@ static void prepare_state(struct resolver *r)
 	const char *folder = r->config.state_dir;
 	int n;
 
-	if (!folder || !folder[0] || r->plan.anchors_path)
+	if (!folder || !folder[0])
 		return;
+	if (r->plan.anchors_path) {
+		mx_log(MX_LOG_INFO, "trust-anchor-file is used as it is: no "
+				    "trust anchor is kept in state-dir");
+		return;
+	}
 	n = snprintf(r->state_path, sizeof r->state_path,
 		     "%s/root-anchor-%u.key", folder, r->index);
 	if (n < 0 || (size_t)n >= sizeof r->state_path)
@@ -614,8 +599,6 @@ static bool begin(struct resolver *r)
 		if (!r->ipv6)
 			return fail(r, "out of memory");
 	}
-	r->window_start = mx_clock_now();
-	r->window_cpu_ms = cpu_ms();
 	tell(r, MX_HANDOVER_READY, 0);
 	tell(r, MX_HANDOVER_HEARTBEAT, 0);
 	refresh(-1, 0, r);

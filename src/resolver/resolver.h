@@ -195,6 +195,19 @@ bool mx_route_exists(const struct mx_addresses *addresses, int family);
 /* Is it a response to the `. NS` query with this id? Pure. */
 bool mx_probe_response_ok(const uint8_t *packet, size_t len, uint16_t id);
 
+/* ---- spin.c: is there progress? ---- */
+
+struct mx_spin {
+	bool started, spinning;
+	mx_instant start; /* of the window that is measured */
+	int64_t cpu_ms;
+	uint64_t progress;
+};
+/* cpu_ms: processor time used so far; progress: grows with each step done.
+ * A zeroed struct starts with the first call. */
+bool mx_spin_alive(struct mx_spin *spin, mx_instant now, int64_t cpu_ms,
+		   uint64_t progress);
+
 /* ---- channel.c: questions of the front, and answers to it ---- */
 
 struct mx_channels;

@@ -165,7 +165,8 @@ class Resolver:
         self.process = self._start(there, env, limits)
         there.close()
         self.log_lines = []
-        threading.Thread(target=self._read_log, daemon=True).start()
+        self.log_reader = threading.Thread(target=self._read_log, daemon=True)
+        self.log_reader.start()
         self._hand_over(ipv6, workers)
         threading.Thread(target=self._listen, daemon=True).start()
 
@@ -289,8 +290,16 @@ class Resolver:
         return {line.split(":")[0]: int(line.split()[1]) for line in status.splitlines()
                 if line.startswith(("VmRSS", "VmHWM"))}
 
+    def let_beat(self, count):
+        """Wait for so many heartbeats more: time in which nothing else came."""
+        target = len(self.beats) + count
+        self.wait_for(lambda: len(self.beats) >= target, f"{count} heartbeats")
+
     def wait_end(self, timeout=WAIT_S):
-        return self.process.wait(timeout)
+        """The exit status; the log is complete then."""
+        status = self.process.wait(timeout)
+        self.log_reader.join(timeout)
+        return status
 
     def stop(self):
         """End it the way a dead supervisor does; returns the status."""

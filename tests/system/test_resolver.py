@@ -31,6 +31,9 @@ pytestmark = [
 
 SANITIZED = "address" in str(BUILD) or "undefined" in str(BUILD)
 SLOW = 4 if SANITIZED else 1
+# Without a heartbeat for longer is dead. The resolver itself stays under 0.2 s;
+# the rest is for a busy machine and this Python.
+SILENCE_S = 2 * SLOW
 # The lab's servers with a dead IPv6 address make cold questions slow.
 V4 = {"ipv6-upstream": "no"}
 
@@ -235,7 +238,7 @@ def test_dead_server_does_not_stop_the_heart(shared):
     assert shared.ask("d000.lab.", "MX").status == ANSWER
     a = shared.channels[0].wait(silent, 4)
     assert a is None or a.status == FAILED
-    assert shared.longest_silence(since) < 0.5 * SLOW
+    assert shared.longest_silence(since) < SILENCE_S
 
 
 def test_old_questions_are_given_up():
@@ -266,7 +269,7 @@ def test_ten_thousand_questions_at_once():
         print(f"10,000 questions in {took:.2f} s: {status}, {r.memory_kib()}")
         # in-flight-max and slack: 9,216 at a time; more may be refused
         assert status[ANSWER] + status[FAILED] >= 9216
-        assert r.longest_silence(since) < 0.5 * SLOW
+        assert r.longest_silence(since) < SILENCE_S
         assert r.ask("healthy.lab.", "MX").secure
 
 
@@ -302,7 +305,6 @@ def test_channel_replaced_while_questions_are_out(relay):
         # What the old channel asked is answered from libunbound's cache.
         a = r.ask("n1.slow.lab.", "MX", timeout=15)
         assert a.status == ANSWER
-        time.sleep(0)
         a = r.ask("silent.lab.", "MX", timeout=10)
         assert a.status == FAILED and r.process.poll() is None
 
@@ -371,7 +373,7 @@ def test_front_that_does_not_read():
                 sent.append(channel.send("mx100.lab.", "MX", wait=False))
             except BlockingIOError:
                 select.select([], [], [], 0.05)
-        assert r.longest_silence(since) < 0.5 * SLOW
+        assert r.longest_silence(since) < SILENCE_S
         assert r.memory_kib()["VmRSS"] < 200000 * SLOW
         for ident in sent:
             a = channel.receive()
@@ -456,7 +458,7 @@ def test_ipv6_alone(tmp_path, relay):
 def test_earlier_verdict_is_used_at_once():
     with Resolver(ipv6=True).wait_ready() as r:
         assert r.ask("v6only.lab.", "MX", timeout=30).secure
-        time.sleep(0.3)
+        r.let_beat(3)
         assert r.verdicts() == []      # nothing new to say
 
 
@@ -525,7 +527,6 @@ def test_stub_zone(relay):
 def refused(config, **arguments):
     with Resolver(config, **arguments) as r:
         assert r.wait_end() == 2
-        time.sleep(0.05)
         log = "\n".join(r.log_lines)
         r.process.returncode = 0       # as expected
         return log
@@ -537,8 +538,7 @@ def test_what_the_library_cannot_do_is_said():
         r.wait_for(lambda: r.seen or r.process.poll() is not None, "READY or end")
         if r.process.poll() is None:
             pytest.skip("this libunbound has TLS")
-        time.sleep(0.05)
-        assert r.process.returncode == 2 and any("did not start" in x for x in r.log_lines)
+        assert r.wait_end() == 2 and any("did not start" in x for x in r.log_lines)
         r.process.returncode = 0
 
 
