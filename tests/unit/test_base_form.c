@@ -112,6 +112,9 @@ static void all_octets_of_a_ttl_count(void **state)
 	form.len = (uint32_t)hex_read("c00c 0001 0001 01020304 0000", octets,
 				      sizeof octets);
 	check(&form, 5, 3, "c00c 0001 0001 010202ff 0000");
+	check(&form, 1, 0, "c00c 0001 0001 01020303 0000");
+	check(&form, 0x01020303, 0, "c00c 0001 0001 00000001 0000");
+	check(&form, 0x01020304, 0, "c00c 0001 0001 00000000 0000");
 }
 
 static void empty_body(void **state)

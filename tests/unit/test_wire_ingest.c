@@ -100,6 +100,19 @@ static const struct answer_case {
 	  "an example. 300 MX w10 nm.; ns example. 1 " SOA("1"),
 	  MX_ANSWER_POSITIVE, 300, "an EXAMPLE. 300 MX w10 nm.", NULL },
 
+	{ "RRSIG whose owner is spelt otherwise", "www.example.", MX_TYPE_A,
+	  NOERROR, "an www.example. 300 CNAME nHost.test.; "
+	  "an hoST.test. 300 A x7f000001; an HOST.test. 300 " SIG("1"),
+	  MX_ANSWER_POSITIVE, 300, "an WWW.EXAMPLE. 300 CNAME nHost.test.; "
+	  "an Host.test. 300 A x7f000001; an Host.test. 300 " SIG("1"),
+	  "an WWW.EXAMPLE. 300 CNAME nHost.test.; "
+	  "an Host.test. 300 A x7f000001" },
+	{ "what is dropped is no RRSIG, whatever its RDATA starts with",
+	  "a.example.", MX_TYPE_A, NOERROR, "an a.example. 1 MX w5 nevil.; "
+	  "an a.example. 10 CNAME nb.; an b. 20 A x7f000001",
+	  MX_ANSWER_POSITIVE, 10,
+	  "an A.EXAMPLE. 10 CNAME nb.; an b. 20 A x7f000001", NULL },
+
 	/* Aliases. */
 	{ "CNAME", "www.example.", MX_TYPE_A, NOERROR,
 	  "an www.example. 300 CNAME nhost.example.; "
@@ -293,6 +306,33 @@ static const struct answer_case {
 	{ "AFSDB", "example.", MX_TYPE_AFSDB, NOERROR,
 	  "an example. 300 AFSDB w1 na@12", MX_ANSWER_POSITIVE, 300,
 	  "an EXAMPLE. 300 AFSDB w1 na.example.", NULL },
+	{ "PTR", "example.", MX_TYPE_PTR, NOERROR,
+	  "an example. 300 PTR na@12", MX_ANSWER_POSITIVE, 300,
+	  "an EXAMPLE. 300 PTR na.EXAMPLE.", NULL },
+	{ "NS", "example.", MX_TYPE_NS, NOERROR,
+	  "an example. 300 NS na@12; an example. 300 NS nb@12",
+	  MX_ANSWER_POSITIVE, 300,
+	  "an EXAMPLE. 300 NS na.EXAMPLE.; an EXAMPLE. 300 NS nb.EXAMPLE.",
+	  NULL },
+	{ "NAPTR, its strings too", "example.", MX_TYPE_NAPTR, NOERROR,
+	  "an example. 300 NAPTR w1 w2 x0173 x00 x026162 na@12",
+	  MX_ANSWER_POSITIVE, 300, "an EXAMPLE. 300 NAPTR "
+	  "x000100020173000261620161076578616d706c6500", NULL },
+	{ "KX", "example.", MX_TYPE_KX, NOERROR,
+	  "an example. 300 KX w1 na@12", MX_ANSWER_POSITIVE, 300,
+	  "an EXAMPLE. 300 KX x00010161076578616d706c6500", NULL },
+	{ "PX", "example.", MX_TYPE_PX, NOERROR,
+	  "an example. 300 PX w1 na@12 n@12", MX_ANSWER_POSITIVE, 300,
+	  "an EXAMPLE. 300 PX x00010161076578616d706c6500"
+	  "076578616d706c6500", NULL },
+	{ "NXT", "example.", MX_TYPE_NXT, NOERROR,
+	  "an example. 300 NXT na@12 xabcd", MX_ANSWER_POSITIVE, 300,
+	  "an EXAMPLE. 300 NXT x0161076578616d706c6500abcd", NULL },
+	{ "SIG", "example.", MX_TYPE_SIG, NOERROR,
+	  "an example. 300 SIG w1 w2 l3 l4 l5 w6 n@12 xab",
+	  MX_ANSWER_POSITIVE, 300, "an EXAMPLE. 300 SIG "
+	  "x000100020000000300000004000000050006076578616d706c6500ab",
+	  NULL },
 	{ "RP", "example.", MX_TYPE_RP, NOERROR,
 	  "an example. 300 RP na@12 n@12", MX_ANSWER_POSITIVE, 300,
 	  "an EXAMPLE. 300 RP na.example. nexample.", NULL },
@@ -524,6 +564,8 @@ static const struct {
 	  "ns example. 300 SOA na. nb. l1 l2 l3 l4", MX_E_MALFORMED },
 	{ "SOA too long", "example.", MX_TYPE_MX, NOERROR,
 	  "ns example. 300 SOA na. nb. l1 l2 l3 l4 l5 b0", MX_E_MALFORMED },
+	{ "NAPTR whose string is longer than it", "example.", MX_TYPE_NAPTR,
+	  NOERROR, "an example. 300 NAPTR w1 w2 x0573", MX_E_MALFORMED },
 	{ "QTYPE ANY", "example.", MX_TYPE_ANY, NOERROR,
 	  "an example. 300 A x7f000001", MX_E_MISMATCH },
 };
@@ -935,6 +977,68 @@ static void owner_out_of_reach_of_pointers(void **state)
 			       "an far.away. 300 A x02020202"));
 }
 
+/* The final owner at each offset around 16,383: with a pointer as long as one
+ * reaches it, and never with one that does not. */
+static void pointers_near_their_limit(void **state)
+{
+	(void)state;
+	static struct asked a;
+	static char text[MESSAGE_TEXT_MAX], octets[70000];
+	struct mx_answer answer;
+	bool seen[2] = { false, false };
+
+	memset(octets, 'f', sizeof octets);
+	for (int padding = 16080; padding < 16220; padding++) {
+		ask(&a, "a.", MX_TYPE_A, NOERROR);
+		message_rrs(&a.m, "an a. 300 CNAME nb.");
+		for (int left = padding; left > 0; left -= 4000) {
+			snprintf(text, sizeof text, "an a. 300 RRSIG w5 w0 "
+				 "l1 l1 l1 w1 na. x%.*s",
+				 2 * (left < 4000 ? left : 4000), octets);
+			message_rrs(&a.m, text);
+		}
+		message_rrs(&a.m, "an b. 300 CNAME nfar.away.test.; "
+				  "an far.away.test. 300 A x01010101; "
+				  "an far.away.test. 300 A x02020202; "
+				  "ns away.test. 300 NSEC na. x00; "
+				  "ns test. 300 NSEC na. x00");
+		message_end(&a.m);
+		assert_int_equal(ingest(&a, MX_SECURE, &answer), MX_OK);
+		seen[answer.full.turn_count == 2] = true;
+		turned_text(&a, &answer.full, 0, 1, text);
+		assert_non_null(strstr(text, "an b. 300 CNAME "
+				       "nfar.away.test.; an far.away.test."));
+		assert_non_null(strstr(text, "; ns away.test. 300 NSEC na. "
+				       "x00; ns test. 300 NSEC na. x00"));
+	}
+	assert_true(seen[false] && seen[true]);
+}
+
+/* Nothing of an answer is left in the room for the next one. */
+static void room_keeps_nothing(void **state)
+{
+	(void)state;
+	static struct asked a;
+	struct mx_answer answer;
+
+	ask(&a, "a.example.", MX_TYPE_A, NOERROR);
+	message_rrs(&a.m, "an a.example. 300 CNAME nb.; "
+			  "an example. 300 DNAME n.; an b. 300 A x7f000001");
+	message_end(&a.m);
+	assert_int_equal(ingest(&a, MX_SECURE, &answer), MX_E_MALFORMED);
+	ask(&a, "b.example.", MX_TYPE_A, NOERROR);
+	message_rrs(&a.m, "ns example. 300 " SOA("60") ";"
+			  "ns a.example. 300 NSEC nb. x00");
+	message_end(&a.m);
+	assert_int_equal(ingest(&a, MX_SECURE, &answer), MX_OK);
+	ask(&a, "a.example.", MX_TYPE_A, NOERROR);
+	message_rrs(&a.m, "an a.example. 300 A x7f000001");
+	message_end(&a.m);
+	assert_int_equal(ingest(&a, MX_SECURE, &answer), MX_OK);
+	check_form("room", &a, &answer.full,
+		   "an A.EXAMPLE. 300 A x7f000001");
+}
+
 /* A chain longer than there are places to remember names in. */
 static void long_chain_keeps_its_names(void **state)
 {
@@ -991,6 +1095,8 @@ int main(void)
 		cmocka_unit_test(age_lowers_every_ttl_turned_or_not),
 		cmocka_unit_test(one_rr_does_not_turn),
 		cmocka_unit_test(owner_out_of_reach_of_pointers),
+		cmocka_unit_test(pointers_near_their_limit),
+		cmocka_unit_test(room_keeps_nothing),
 		cmocka_unit_test(long_chain_keeps_its_names),
 	};
 

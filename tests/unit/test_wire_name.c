@@ -292,6 +292,8 @@ static void compare(void **state)
 		{ ".", "example.", false, false },
 		{ "\\[.", "{.", false, false }, /* 0x5b and 0x7b: no letters */
 		{ "\\064.", "`.", false, false },
+		/* They differ in their first octet alone. */
+		{ "a\\001b.", "a.b.", false, false },
 		/* The tail octets of the name are the ancestor's, but there a
 		 * label is only in the middle of another. */
 		{ "x\\007example.", "example.", false, false },
@@ -364,6 +366,7 @@ static void from_text_table(void **state)
 		{ "nothing escaped", "a\\", MX_E_SHORT, NULL },
 		{ "two digits", "\\25", MX_E_SHORT, NULL },
 		{ "two digits, then a letter", "\\25a", MX_E_SHORT, NULL },
+		{ "a letter between digits", "\\2a5", MX_E_SHORT, NULL },
 		{ "over 255", "\\256", MX_E_LABEL, NULL },
 	};
 
