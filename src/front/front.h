@@ -54,6 +54,11 @@ void limits_question_end(struct mx_limits *limits);
 /* One more TCP connection. */
 enum limits_tcp { LIMITS_TCP_OK, LIMITS_TCP_TOTAL, LIMITS_TCP_CLIENT };
 enum limits_tcp limits_tcp(struct mx_limits *limits, uint32_t client);
+/* A worker's share of the total, at least one; and a connection in it or in
+ * place of another, bounded only for its client: all workers together hold
+ * less than twice the total. */
+uint32_t limits_tcp_share(const struct mx_limits *limits);
+bool limits_tcp_past_total(struct mx_limits *limits, uint32_t client);
 void limits_tcp_end(struct mx_limits *limits, uint32_t client);
 bool limits_tcp_pressed(const struct mx_limits *limits); /* over half full */
 

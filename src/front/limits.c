@@ -11,7 +11,7 @@
 struct mx_limits {
 	struct mx_acl_rule *rules; /* longest prefix first */
 	size_t rule_count;
-	uint32_t in_flight_max, client_max, tcp_max, tcp_client_max;
+	uint32_t in_flight_max, client_max, tcp_max, tcp_client_max, tcp_share;
 	_Atomic uint32_t waiting, questions, tcp;
 	_Atomic uint32_t client_waiting[MX_LIMITS_SLOTS];
 	_Atomic uint32_t client_tcp[MX_LIMITS_SLOTS];
@@ -36,6 +36,9 @@ struct mx_limits *limits_new(const struct mx_config *config)
 	limits->client_max = (uint32_t)config->in_flight_client_max;
 	limits->tcp_max = (uint32_t)config->tcp_connections_max;
 	limits->tcp_client_max = (uint32_t)config->tcp_connections_client_max;
+	limits->tcp_share = limits->tcp_max / mx_config_workers(config);
+	if (limits->tcp_share == 0)
+		limits->tcp_share = 1;
 	limits->rules = calloc(config->access_control.count + 1,
 			       sizeof(*limits->rules));
 	if (!limits->rules) {
@@ -169,6 +172,19 @@ enum limits_tcp limits_tcp(struct mx_limits *limits, uint32_t client)
 		return LIMITS_TCP_OK;
 	give(&limits->client_tcp[client]);
 	return LIMITS_TCP_TOTAL;
+}
+
+uint32_t limits_tcp_share(const struct mx_limits *limits)
+{
+	return limits->tcp_share;
+}
+
+bool limits_tcp_past_total(struct mx_limits *limits, uint32_t client)
+{
+	if (!take(&limits->client_tcp[client], limits->tcp_client_max))
+		return false;
+	atomic_fetch_add_explicit(&limits->tcp, 1, memory_order_relaxed);
+	return true;
 }
 
 void limits_tcp_end(struct mx_limits *limits, uint32_t client)

@@ -55,7 +55,7 @@ struct conn {
 	uint32_t client;
 	struct event *timer, *more;
 	unsigned in_flight;
-	bool ended; /* the peer sends nothing more */
+	bool ended; /* the peer sends nothing more that we would read */
 	mx_instant touched;
 	mx_instant partial_since; /* 0: no unfinished query */
 	/* Octets ever queued and, as of mark_at, how many of them the peer
@@ -142,17 +142,21 @@ static mx_instant ends_at(const struct conn *conn)
 }
 
 /* Look again then, and at least every so often: the timer is not moved at
- * each query, so it must not sleep through a shorter time-out. */
+ * each query or when pressure begins, so it must not sleep through a shorter
+ * time-out. */
 static void arm(struct conn *conn)
 {
-	mx_instant now = mx_clock_now(), at = ends_at(conn);
-	mx_instant most = (mx_instant)conn->tcp->worker->config
-				  ->tcp_message_timeout / 4 + 1;
-	mx_instant wait = at - now < most ? at - now : most;
+	const struct mx_config *config = conn->tcp->worker->config;
+	mx_instant wait = ends_at(conn) - mx_clock_now();
+	mx_instant most = (mx_instant)(idle(conn) ? config->tcp_idle_timeout
+						  : config->tcp_message_timeout) /
+				  4 + 1;
 	struct timeval tv;
 
-	if (idle(conn) && at - now > 0)
-		wait = at - now;
+	if (conn->tcp->stopped && most > DRAIN_IDLE_MS)
+		most = DRAIN_IDLE_MS;
+	if (wait > most)
+		wait = most;
 	if (wait < 1)
 		wait = 1;
 	tv.tv_sec = wait / 1000;
@@ -304,9 +308,9 @@ static void serve(struct conn *conn)
 	}
 	if (taken)
 		touch(conn);
-	if (step == STEP_CLOSE) {
-		conn_free(conn);
-		return;
+	if (step == STEP_CLOSE) { /* what was asked before is still answered */
+		evbuffer_drain(input(conn), evbuffer_get_length(input(conn)));
+		conn->ended = true;
 	}
 	if (step == STEP_NEED_MORE && evbuffer_get_length(input(conn)) > 0 &&
 	    !conn->partial_since && !full(conn))
@@ -373,7 +377,10 @@ static bool evict_idle(struct tcp *tcp)
 	return false;
 }
 
-/* A place for one more connection of this client, making one if need be. */
+/* A place for one more connection of this client, making one if need be.
+ * The kernel deals connections out to workers, and one cannot close another's:
+ * so each may always hold its share, lest whoever fills one worker's list with
+ * idle connections shut out the clients of the rest. */
 static bool admit(struct tcp *tcp, uint32_t client)
 {
 	struct mx_limits *limits = tcp->worker->limits;
@@ -386,7 +393,8 @@ static bool admit(struct tcp *tcp, uint32_t client)
 	case LIMITS_TCP_TOTAL:
 		break;
 	}
-	return evict_idle(tcp) && limits_tcp(limits, client) == LIMITS_TCP_OK;
+	return (evict_idle(tcp) || tcp->open < limits_tcp_share(limits)) &&
+	       limits_tcp_past_total(limits, client);
 }
 
 /* fd is the connection's from here on, whatever happens. */
