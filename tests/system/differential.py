@@ -16,20 +16,19 @@ import socket
 import struct
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import dns.flags
 import dns.message
-import dns.name
 import dns.rcode
 import dns.rdatatype
 
 sys.path[:0] = [str(Path(__file__).resolve().parent),
                 str(Path(__file__).resolve().parents[1])]
 
-from lab.domains import ROWS            # noqa: E402
+from lab.questions import quick         # noqa: E402
 from lab.unbound import Unbound         # noqa: E402
 from mxbound import Mxbound, read_message   # noqa: E402
 
@@ -41,9 +40,6 @@ THREADS = 16
 
 # Of a sample, so many names are taken, all of their types.
 SAMPLE = int(os.environ.get("MX_SAMPLE", "0"))
-# Rows whose servers are slow or mute: what two resolvers say then depends on
-# their patience. test_lab.py looks at them.
-UNEVEN = {"dead", "slow", "ipv6"}
 
 
 # --- what may differ, and why ---------------------------------------------------
@@ -201,42 +197,16 @@ def run_share(ports, questions):
 
 # --- what is asked ----------------------------------------------------------------
 
-def owners(row):
-    names = {row.name} | {e.owner for e in row.expects}
-    for line in (row.zone or "").splitlines():
-        owner = line.split()[0]
-        if "*" in owner or owner.startswith(("$", ";")):
-            continue
-        names.add(row.name if owner == "@" else owner
-                  if owner.endswith(".") and not owner.endswith("\\.")
-                  else f"{owner}.{row.name}" if row.name != "." else f"{owner}.")
-    return names
-
-
-def askable(name):
-    try:
-        return len(dns.name.from_text(name).to_wire()) <= 255
-    except Exception:
-        return False
-
-
-def questions():
-    """(name, type) of everything that some server answers."""
-    asked, series = [], Counter()
-    for row in ROWS:
-        if row.kind in UNEVEN:
-            continue
-        if any(e.state == "dead" for e in row.expects):
-            continue
-        if row.generated:
-            series[row.kind] += 1
-            if series[row.kind] > GENERATED_IN_FULL:
-                asked += [(e.owner, e.type) for e in row.expects]
-                continue
-        asked += [(name, t) for name in owners(row) if askable(name)
-                  for t in TYPES]
-        asked += [(e.owner, e.type) for e in row.expects]
-    return sorted(set(asked))
+def asked_pairs():
+    """(name, type): all that the lab can answer soon, and at each name all of
+    TYPES; of a series of alike domains only the first few get these."""
+    asked, series = set(), defaultdict(dict)
+    for row, owner, rdtype in quick():
+        asked.add((owner, rdtype))
+        place = series[row.kind].setdefault(row.name, len(series[row.kind]))
+        if not row.generated or place < GENERATED_IN_FULL:
+            asked.update((owner, t) for t in TYPES)
+    return sorted(asked)
 
 
 def variants(pairs):
@@ -246,7 +216,7 @@ def variants(pairs):
 
 def run(ports, report=print):
     """Everything; the number of differences that nothing justifies."""
-    pairs = questions()
+    pairs = asked_pairs()
     if SAMPLE:
         names = sorted({name for name, _ in pairs})
         seed = int(os.environ.get("MX_SEED", time.time()))
