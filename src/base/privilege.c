@@ -127,10 +127,11 @@ static enum mx_error become(const struct account *account, bool keep_bind)
 	(void)prctl(PR_GET_PDEATHSIG, &death_signal);
 	(void)prctl(PR_SET_KEEPCAPS, keep_bind ? 1 : 0);
 
-	/* The group list first: it is what fails in a user namespace, and then
-	 * nothing has been changed yet. */
-	if (setgroups(0, NULL) != 0)
-		step = "setgroups";
+	/* The list of groups first: it is what fails in a user namespace, and
+	 * then nothing has been changed yet. All of the account's, since a
+	 * folder or a key may be its group's to use. */
+	if (initgroups(account->name, account->gid) != 0)
+		step = "initgroups";
 	else if (setresgid(account->gid, account->gid, account->gid) != 0)
 		step = "setresgid";
 	if (step && account->optional && (errno == EPERM || errno == EINVAL)) {

@@ -81,16 +81,6 @@ static int take_signals(void)
 	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
-static void warn_of_state_dir(const struct mx_config *config)
-{
-	const char *folder = config->state_dir;
-
-	if (folder && folder[0] && faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) != 0)
-		mx_log(MX_LOG_ERROR,
-		       "state-dir: %s: %s for uid %u; trust anchors are not kept up to date there until that is mended",
-		       folder, strerror(errno), (unsigned)geteuid());
-}
-
 /* ---- the end ---- */
 
 static void signal_all(struct supervisor *s, int number)
@@ -293,8 +283,11 @@ static void reap(struct supervisor *s, mx_instant now)
 	}
 }
 
-static void take_signal(struct supervisor *s, int number, mx_instant now)
+static void take_signal(struct supervisor *s, const struct signalfd_siginfo *info,
+			mx_instant now)
 {
+	int number = (int)info->ssi_signo;
+
 	switch (number) {
 	case SIGTERM:
 	case SIGINT:
@@ -305,8 +298,12 @@ static void take_signal(struct supervisor *s, int number, mx_instant now)
 			request_takeover(s);
 		break;
 	case SIGHUP:
-		mx_log(MX_LOG_NOTICE,
-		       "SIGHUP: ignored; SIGUSR2 reads the configuration anew, without a query lost");
+		/* The terminal is gone, not somebody's wish for a reload. */
+		if (info->ssi_code == SI_KERNEL)
+			begin_stop(s, number, now);
+		else
+			mx_log(MX_LOG_NOTICE,
+			       "SIGHUP: ignored; SIGUSR2 reads the configuration anew, without a query lost");
 		break;
 	default: /* SIGCHLD: reap() looks for itself */
 		break;
@@ -318,7 +315,7 @@ static void read_signals(struct supervisor *s, mx_instant now)
 	struct signalfd_siginfo info;
 
 	while (read(s->signals, &info, sizeof info) == (ssize_t)sizeof info)
-		take_signal(s, (int)info.ssi_signo, now);
+		take_signal(s, &info, now);
 }
 
 /* What poll waits for, and for whom. */
@@ -425,10 +422,7 @@ static bool settle(struct generation *g)
 		return false;
 	if (uid != geteuid())
 		listeners_give(&g->listeners, uid, gid);
-	if (mx_drop_privileges_keep_bind(&g->config) != MX_OK)
-		return false;
-	warn_of_state_dir(&g->config);
-	return true;
+	return mx_drop_privileges_keep_bind(&g->config) == MX_OK;
 }
 
 static struct generation *prepare(struct mx_config *config,

@@ -5,6 +5,7 @@ The fake front answers "ID TEXT" with "ID PID TEXT", over UDP and TCP.
 """
 
 import os
+import pty
 import random
 import re
 import shutil
@@ -408,6 +409,21 @@ def test_supervisor_that_was_stopped_kills_nobody(bed):
     assert "and was killed" not in bed.log()
 
 
+def test_busy_machine_kills_nobody(bed):
+    """Others want the processors, and children wait for theirs."""
+    bed.start()
+    before = bed.front(), bed.resolver(0)[0]
+    others = [subprocess.Popen(["sh", "-c", "while :; do :; done"])
+              for _ in range(6 * os.cpu_count())]
+    try:
+        time.sleep(3)
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+    assert (bed.front(), bed.resolver(0)[0]) == before
+
+
 def test_back_off(bed):
     bed.start()
     pid = bed.resolver(0)[0]
@@ -488,6 +504,26 @@ def test_children_deaf_to_sigterm(bed):
     bed.signal(signal.SIGTERM)
     assert bed.end() == 0
     assert not any(is_running(pid) for pid in children)
+
+
+def test_terminal_that_goes_away(bed):
+    pid, terminal = pty.fork()
+    if pid == 0:
+        try:
+            os.execv(bed.folder / "mxbound", ["mxbound", "-c", str(bed.conf)])
+        finally:
+            os._exit(127)
+    try:
+        children = wait_until(lambda: bed.front() and children_of(pid), "answer")
+        os.close(terminal)
+        status = wait_until(lambda: [s for p, s in [os.waitpid(pid, os.WNOHANG)] if p],
+                            "end")
+        assert os.waitstatus_to_exitcode(status[0]) == 0
+    finally:
+        if is_running(pid):
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+    wait_until(lambda: not any(is_running(child) for child in children), "children gone")
 
 
 def test_second_ctrl_c_is_at_once(bed):
