@@ -169,7 +169,7 @@ check: setup-check
 # The real programs, in the lab: a namespace of its own, nothing gets out.
 system: all fakes
 	@MX_BUILD=$(BUILD) tests/lab/lab run -- \
-		/usr/bin/python3 -m pytest -q -p no:cacheprovider $(PYTEST) tests/system
+		/usr/bin/python3 -m pytest -q -p no:cacheprovider --timeout=180 $(PYTEST) tests/system
 
 # ---- and the rest ----
 
