@@ -47,8 +47,12 @@ static void read_answers(struct upstream *up, int limit)
 		ssize_t got = recv(fd, up->buf, sizeof(up->buf), 0);
 		struct mx_channel_answer answer;
 
-		if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		if (got < 0 && errno == EAGAIN)
 			return;
+		/* A resolver that died with questions unread: said once, and
+		 * before its last answers are given out. */
+		if (got < 0 && (errno == EINTR || errno == ECONNRESET))
+			continue;
 		if (got <= 0) {
 			disconnect(up);
 			return;
@@ -84,8 +88,9 @@ static enum sent send_one(struct upstream *up, struct mx_question *question)
 
 	if (send(up->fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
 		return SENT;
-	/* ENOBUFS as well: nothing is lost by trying again later. */
-	if (errno == EAGAIN || errno == EINTR || errno == ENOBUFS)
+	/* Nothing is lost by trying again later. */
+	if (errno == EAGAIN || errno == EINTR || errno == ENOBUFS ||
+	    errno == ENOMEM)
 		return SENT_LATER;
 	return SENT_LOST;
 }
