@@ -124,6 +124,8 @@ void upstream_free(struct upstream *up);
 /* Take a new descriptor in place of the old one, whose last answers are read
  * first. */
 void upstream_connect(struct upstream *up, int fd);
+/* Whether there is a resolver, as far as is known. */
+bool upstream_there(const struct upstream *up);
 /* Send, or queue until the socket takes it or a new one comes. Runs no
  * callback of a lookup. */
 void upstream_ask(struct upstream *up, struct mx_question *question);
@@ -143,9 +145,9 @@ struct mx_question {
 	uint8_t octets[MX_NAME_MAX + 4]; /* qname, qtype, qclass: hash key */
 	UT_hash_handle hh;
 };
-void lookups_answer(struct mx_lookups *lookups,
+void lookups_answer(struct mx_lookups *lookups, unsigned resolver,
 		    const struct mx_channel_answer *answer);
-/* A new resolver is there: ask again what its predecessor was sent. */
+/* A new resolver comes: ask again what its predecessor was sent. */
 void lookups_ask_again(struct mx_lookups *lookups, unsigned resolver);
 
 /* ---- query.c: one query, whatever its transport ---- */

@@ -331,20 +331,23 @@ static void log_failure(const struct mx_question *question, const char *what,
 		       *why ? ": " : "", why);
 }
 
-void lookups_answer(struct mx_lookups *l,
+void lookups_answer(struct mx_lookups *l, unsigned resolver,
 		    const struct mx_channel_answer *channel)
 {
 	struct mx_question *question = question_by_id(l, channel->id);
 	char why[MX_WHY_MAX + 1];
 	struct mx_answer answer;
 
-	if (!question) /* forgotten meanwhile */
+	/* Forgotten meanwhile, or not this resolver's to answer. */
+	if (!question || question->resolver != resolver)
 		return;
 	mx_count(l->counters, upstream_answers, 1);
 	copy_why(channel, why);
 	if (channel->status == MX_CHANNEL_REFUSED) {
 		struct mx_lookup_result result = failed_for(MX_E_OVERLOAD);
 
+		/* Not kept: it says nothing about the name. */
+		mx_count(l->counters, upstream_failures, 1);
 		question_end(l, question, NULL, &result);
 		return;
 	}
@@ -432,8 +435,11 @@ static void arm(struct mx_lookups *l, mx_instant now)
 static void on_deadline(struct mx_lookups *l, struct mx_lookup *lookup,
 			mx_instant now)
 {
-	struct mx_lookup_result result = failed_for(MX_E_DEADLINE);
 	struct mx_question *question = lookup->question;
+	struct mx_lookup_result result = failed_for(
+		upstream_there(l->upstream[question->resolver])
+			? MX_E_DEADLINE
+			: MX_E_NOT_READY);
 
 	TAILQ_REMOVE(&question->waiting, lookup, by_question);
 	TAILQ_REMOVE(&l->by_deadline, lookup, by_deadline);

@@ -60,7 +60,7 @@ static void read_answers(struct upstream *up, int limit)
 		enum mx_error err = mx_channel_unpack_answer(
 			up->buf, (size_t)got, &answer);
 		if (err == MX_OK)
-			lookups_answer(up->owner, &answer);
+			lookups_answer(up->owner, up->resolver, &answer);
 		else
 			mx_log_limited(&gate, MX_LOG_WARNING,
 				       "dropped a malformed message of %zd octets from a resolver: %s",
@@ -109,7 +109,8 @@ static void send_unsent(struct upstream *up)
 			event_add(up->writable, NULL);
 			return;
 		case SENT_LOST:
-			disconnect(up);
+			/* Whoever closed may have answered before: reading
+			 * finds the end after that. */
 			return;
 		}
 	}
@@ -150,6 +151,9 @@ void upstream_connect(struct upstream *up, int fd)
 	if (up->fd >= 0)
 		read_answers(up, INT_MAX);
 	disconnect(up);
+	/* While nothing can be sent: what is asked again, and what callbacks
+	 * add to it, is queued, and thus seen to have been dealt with. */
+	lookups_ask_again(up->owner, up->resolver);
 	up->fd = fd;
 	up->readable = event_new(up->base, fd, EV_READ | EV_PERSIST,
 				 on_readable, up);
@@ -159,8 +163,12 @@ void upstream_connect(struct upstream *up, int fd)
 		disconnect(up);
 		return;
 	}
-	lookups_ask_again(up->owner, up->resolver);
 	send_unsent(up);
+}
+
+bool upstream_there(const struct upstream *up)
+{
+	return up->fd >= 0;
 }
 
 void upstream_ask(struct upstream *up, struct mx_question *question)
