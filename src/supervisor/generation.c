@@ -147,7 +147,7 @@ static bool open_programs(struct generation *g, const struct programs *programs)
 		g->program[role] = programs_open(programs, program_name[role]);
 		if (g->program[role] < 0) {
 			mx_log(MX_LOG_ERROR,
-			       "cannot find %s beside %s, nor where it is installed: %s",
+			       "cannot find %s beside %s, nor in " MX_LIBEXECDIR ": %s",
 			       program_name[role], programs->self, strerror(errno));
 			return false;
 		}

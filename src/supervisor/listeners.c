@@ -242,7 +242,7 @@ size_t listeners_take_shared(struct listeners *to, struct listeners *from)
 
 	for (size_t i = 0; i < from->count; i++) {
 		struct listener *one = &from->at[i];
-		bool known = false, served = false;
+		bool known = one->fd < 0, served = false;
 		for (size_t j = 0; j < own; j++) {
 			if (to->at[j].tcp != one->tcp ||
 			    !same_address(&to->at[j].addr, &one->addr))

@@ -14,10 +14,6 @@
 #include "mx_log.h"
 #include "mx_privilege.h"
 
-#ifndef MX_LIBEXECDIR
-#define MX_LIBEXECDIR "/usr/libexec/mxbound"
-#endif
-
 /* ---- where programs are ---- */
 
 static const char *base_name(const char *path)
@@ -74,7 +70,7 @@ int programs_open(const struct programs *programs, const char *name)
 	char path[PATH_MAX];
 	int fd = open_beside(programs, name);
 
-	if (fd >= 0)
+	if (fd >= 0 || errno != ENOENT)
 		return fd;
 	snprintf(path, sizeof path, "%s/%s", MX_LIBEXECDIR, name);
 	return open(path, O_PATH | O_CLOEXEC);

@@ -11,6 +11,10 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#ifndef MX_LIBEXECDIR
+#define MX_LIBEXECDIR "/usr/libexec/mxbound"
+#endif
+
 /* Where programs are looked for. */
 struct programs {
 	char self[PATH_MAX]; /* of mxbound, as it was when it started */

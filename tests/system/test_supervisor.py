@@ -378,6 +378,7 @@ def test_killed_from_outside(bed, number):
     bed.other_than(lambda: bed.resolver(0), resolver)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("word", ["hang", "quiet"])
 def test_silence_is_a_death(bed, word):
     bed.start()
@@ -396,6 +397,7 @@ def test_signals_to_all_processes_end_no_child(bed):
     assert bed.front() == before
 
 
+@pytest.mark.slow
 def test_supervisor_that_was_stopped_kills_nobody(bed):
     bed.start()
     before = bed.front(), bed.resolver(0)[0]
@@ -409,6 +411,7 @@ def test_supervisor_that_was_stopped_kills_nobody(bed):
     assert "and was killed" not in bed.log()
 
 
+@pytest.mark.slow
 def test_busy_machine_kills_nobody(bed):
     """Others want the processors, and children wait for theirs."""
     bed.start()
@@ -434,6 +437,7 @@ def test_back_off(bed):
     assert waits == ["", "100", "200", "400"]
 
 
+@pytest.mark.slow
 def test_keeps_trying_later(bed):
     bed.start()
     before = bed.front()
@@ -671,6 +675,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", BROKEN)
 def test_takeover_by_a_broken_binary(bed, how):
     bed.start()
@@ -727,6 +732,7 @@ exec {bed.folder}/mxbound.real "$@"
     assert bed.counts()["workers"] == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", ["front", "resolver"])
 @pytest.mark.parametrize("mode", ["crash", "mute"])
 def test_new_children_do_not_get_ready(bed, role, mode):
