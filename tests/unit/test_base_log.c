@@ -169,6 +169,13 @@ static void journal_prefix(void **state)
 	mx_log_init("prog", MX_LOG_INFO);
 	mx_log(MX_LOG_ERROR, "x");
 	assert_string_equal(written(), "prog: error: x\n");
+	/* Another stream on the same device. */
+	snprintf(stream, sizeof(stream), "%llu:%llu",
+		 (unsigned long long)st.st_dev, (unsigned long long)st.st_ino + 1);
+	setenv("JOURNAL_STREAM", stream, 1);
+	mx_log_init("prog", MX_LOG_INFO);
+	mx_log(MX_LOG_ERROR, "x");
+	assert_string_equal(written(), "prog: error: x\n");
 	setenv("JOURNAL_STREAM", "nonsense", 1);
 	mx_log_init("prog", MX_LOG_INFO);
 	mx_log(MX_LOG_ERROR, "x");
