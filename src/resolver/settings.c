@@ -45,7 +45,7 @@ const struct mx_setting mx_settings[] = {
 
 	/* what is asked */
 	{ "minimal-responses:", "yes",
-	  "each exchanger's address costs a signature check and is dropped" },
+	  "extras are not used; see val-clean-additional" },
 	{ "qname-minimisation:", NULL, "costs round trips, see the manual" },
 	{ "qname-minimisation-strict:", "no", "breaks on broken servers" },
 	{ "aggressive-nsec:", "yes", "RFC 8198: no question for proven nothing" },
@@ -67,7 +67,9 @@ const struct mx_setting mx_settings[] = {
 	{ "harden-below-nxdomain:", "yes", "RFC 8020, for secure data only" },
 	{ "harden-referral-path:", "no", "experimental, many queries more" },
 	{ "val-permissive-mode:", "no", "bogus stays bogus" },
-	{ "val-clean-additional:", "yes", "unsigned extras are dropped" },
+	{ "val-clean-additional:", "no",
+	  "nobody is given extras; to check 100 exchangers' addresses for "
+	  "nothing takes it 3.4 s, because it rests between signatures" },
 	{ "val-log-level:", "2", "fills why_bogus" },
 	{ "val-log-squelch:", "yes", "the front logs and reports it" },
 	{ "unwanted-reply-threshold:", "0", "clears caches: CVE-2026-44621" },
