@@ -55,7 +55,8 @@ struct conn {
 	uint32_t client;
 	struct event *timer, *more;
 	unsigned in_flight;
-	bool ended; /* the peer sends nothing more that we would read */
+	bool broken; /* no memory for a reply: to be closed */
+	bool ended;  /* the peer sends nothing more that we would read */
 	mx_instant touched;
 	mx_instant partial_since; /* 0: no unfinished query */
 	/* Octets ever queued and, as of mark_at, how many of them the peer
@@ -198,13 +199,24 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 static void put_reply(struct conn *conn, const uint8_t *reply, size_t len)
 {
-	uint8_t length[LENGTH_LEN] = { (uint8_t)(len >> 8), (uint8_t)len };
+	struct evbuffer_iovec room;
 
-	/* Two adds, one write: bufferevents write from the event loop, so
-	 * length and message leave together (RFC 7766 section 8). */
-	evbuffer_add(output(conn), length, sizeof(length));
-	evbuffer_add(output(conn), reply, len);
-	conn->queued += sizeof(length) + len;
+	/* Length and message in one piece: they leave together (RFC 7766
+	 * section 8), and there is never one without the other. */
+	if (evbuffer_reserve_space(output(conn), (ev_ssize_t)(LENGTH_LEN + len),
+				   &room, 1) != 1) {
+		conn->broken = true;
+		event_active(conn->more, 0, 0);
+		return;
+	}
+
+	uint8_t *at = room.iov_base;
+	at[0] = (uint8_t)(len >> 8);
+	at[1] = (uint8_t)len;
+	memcpy(at + LENGTH_LEN, reply, len);
+	room.iov_len = LENGTH_LEN + len;
+	evbuffer_commit_space(output(conn), &room, 1);
+	conn->queued += LENGTH_LEN + len;
 	update_mark(conn);
 }
 
@@ -310,6 +322,7 @@ static void serve(struct conn *conn)
 		touch(conn);
 	if (step == STEP_CLOSE) { /* what was asked before is still answered */
 		evbuffer_drain(input(conn), evbuffer_get_length(input(conn)));
+		conn->partial_since = 0;
 		conn->ended = true;
 	}
 	if (step == STEP_NEED_MORE && evbuffer_get_length(input(conn)) > 0 &&
@@ -327,9 +340,14 @@ static void serve(struct conn *conn)
 
 static void on_more(evutil_socket_t fd, short what, void *arg)
 {
+	struct conn *conn = arg;
+
 	(void)fd;
 	(void)what;
-	serve(arg);
+	if (conn->broken)
+		conn_free(conn);
+	else
+		serve(conn);
 }
 
 static void on_read(struct bufferevent *bev, void *arg)
@@ -364,13 +382,14 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 
 /* ---- connections ---- */
 
-/* Close the connection that has been idle longest; false if none is idle. */
-static bool evict_idle(struct tcp *tcp)
+/* Close the connection that has been idle longest, of this client or, with
+ * NULL, of all; false if none is idle. */
+static bool evict_idle(struct tcp *tcp, const uint32_t *client)
 {
 	struct conn *conn;
 
 	TAILQ_FOREACH(conn, &tcp->all, link)
-		if (idle(conn)) {
+		if (idle(conn) && (!client || conn->client == *client)) {
 			conn_free(conn);
 			return true;
 		}
@@ -389,11 +408,12 @@ static bool admit(struct tcp *tcp, uint32_t client)
 	case LIMITS_TCP_OK:
 		return true;
 	case LIMITS_TCP_CLIENT:
-		return false;
+		return evict_idle(tcp, &client) &&
+		       limits_tcp(limits, client) == LIMITS_TCP_OK;
 	case LIMITS_TCP_TOTAL:
 		break;
 	}
-	return (evict_idle(tcp) || tcp->open < limits_tcp_share(limits)) &&
+	return (evict_idle(tcp, NULL) || tcp->open < limits_tcp_share(limits)) &&
 	       limits_tcp_past_total(limits, client);
 }
 
@@ -494,11 +514,14 @@ static void on_connection(evutil_socket_t fd, short what, void *arg)
 		case ENFILE:
 		case ENOBUFS:
 		case ENOMEM:
-			if (!evict_idle(listener->tcp)) {
+			/* One for one that waits: only the first call of
+			 * a wakeup is sure that there is one (without a
+			 * descriptor accept does not even look), and a closed
+			 * connection's descriptor is free once the loop has
+			 * turned. */
+			if (i == 0 && !evict_idle(listener->tcp, NULL))
 				pause_accepting(listener);
-				return;
-			}
-			break;
+			return;
 		default: /* the connection, not the listener, is at fault */
 			break;
 		}
