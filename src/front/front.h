@@ -51,6 +51,10 @@ void limits_wait_end(struct mx_limits *limits, uint32_t client);
 /* One more question in flight; false past the bound. And one less. */
 bool limits_question(struct mx_limits *limits);
 void limits_question_end(struct mx_limits *limits);
+/* A worker's share of these, at least one; and a question in it or in place of
+ * another: all workers together have less than twice the bound. */
+uint32_t limits_question_share(const struct mx_limits *limits);
+void limits_question_past_total(struct mx_limits *limits);
 /* One more TCP connection. */
 enum limits_tcp { LIMITS_TCP_OK, LIMITS_TCP_TOTAL, LIMITS_TCP_CLIENT };
 enum limits_tcp limits_tcp(struct mx_limits *limits, uint32_t client);

@@ -11,7 +11,8 @@
 struct mx_limits {
 	struct mx_acl_rule *rules; /* longest prefix first */
 	size_t rule_count;
-	uint32_t in_flight_max, client_max, tcp_max, tcp_client_max, tcp_share;
+	uint32_t in_flight_max, client_max, tcp_max, tcp_client_max;
+	uint32_t question_share, tcp_share; /* of one worker */
 	_Atomic uint32_t waiting, questions, tcp;
 	_Atomic uint32_t client_waiting[MX_LIMITS_SLOTS];
 	_Atomic uint32_t client_tcp[MX_LIMITS_SLOTS];
@@ -26,6 +27,13 @@ static int longer_prefix_first(const void *a, const void *b)
 	return (int)y->prefix_bits - (int)x->prefix_bits;
 }
 
+static uint32_t share(uint32_t total, const struct mx_config *config)
+{
+	uint32_t part = total / mx_config_workers(config);
+
+	return part ? part : 1;
+}
+
 struct mx_limits *limits_new(const struct mx_config *config)
 {
 	struct mx_limits *limits = calloc(1, sizeof(*limits));
@@ -36,9 +44,8 @@ struct mx_limits *limits_new(const struct mx_config *config)
 	limits->client_max = (uint32_t)config->in_flight_client_max;
 	limits->tcp_max = (uint32_t)config->tcp_connections_max;
 	limits->tcp_client_max = (uint32_t)config->tcp_connections_client_max;
-	limits->tcp_share = limits->tcp_max / mx_config_workers(config);
-	if (limits->tcp_share == 0)
-		limits->tcp_share = 1;
+	limits->question_share = share(limits->in_flight_max, config);
+	limits->tcp_share = share(limits->tcp_max, config);
 	limits->rules = calloc(config->access_control.count + 1,
 			       sizeof(*limits->rules));
 	if (!limits->rules) {
@@ -157,6 +164,16 @@ void limits_wait_end(struct mx_limits *limits, uint32_t client)
 bool limits_question(struct mx_limits *limits)
 {
 	return take(&limits->questions, limits->in_flight_max);
+}
+
+uint32_t limits_question_share(const struct mx_limits *limits)
+{
+	return limits->question_share;
+}
+
+void limits_question_past_total(struct mx_limits *limits)
+{
+	atomic_fetch_add_explicit(&limits->questions, 1, memory_order_relaxed);
 }
 
 void limits_question_end(struct mx_limits *limits)

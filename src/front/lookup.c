@@ -190,6 +190,19 @@ static bool forget_one(struct mx_lookups *l)
 	return false;
 }
 
+/* A place for one more. One worker cannot forget another's questions, so each
+ * may always have its share in flight: else those that one worker keeps, and
+ * nobody waits for, would shut out the clients of the rest. */
+static bool make_room(struct mx_lookups *l)
+{
+	if (limits_question(l->limits))
+		return true;
+	if (!forget_one(l) && l->slots_used >= limits_question_share(l->limits))
+		return false;
+	limits_question_past_total(l->limits);
+	return true;
+}
+
 static struct mx_question *question_new(struct mx_lookups *l,
 					const struct mx_key *key,
 					mx_instant now)
@@ -197,8 +210,7 @@ static struct mx_question *question_new(struct mx_lookups *l,
 	struct mx_question *question;
 	unsigned len;
 
-	if (!limits_question(l->limits) &&
-	    !(forget_one(l) && limits_question(l->limits)))
+	if (!make_room(l))
 		return NULL;
 	question = calloc(1, sizeof(*question));
 	if (!question || !slot_take(l, question)) {
