@@ -173,7 +173,7 @@ struct body {
 	struct mx_out out;
 	struct local_room *room;
 	uint16_t rr_count;
-	uint8_t zone_at; /* offset of the zone's name in the question */
+	uint16_t zone_at; /* offset of the zone's name in the message */
 };
 
 static void put_pointer(struct body *body, unsigned at)
@@ -276,7 +276,7 @@ bool local_answer(const struct mx_local *local, const struct mx_key *key,
 		      leads_to(key, &local->loopback6);
 
 	mx_out_init(&body.out, room->octets, sizeof(room->octets));
-	body.zone_at = (uint8_t)(MX_HEADER_LEN + key->qname_len - zone->len);
+	body.zone_at = (uint16_t)(MX_HEADER_LEN + key->qname_len - zone->len);
 	memset(ret, 0, sizeof(*ret));
 	ret->state = MX_INSECURE;
 	ret->ede = MX_EDE_NONE;
