@@ -96,12 +96,17 @@ static enum mx_error go(struct front *front)
 {
 	struct mx_handover ready = { .type = MX_HANDOVER_READY, .fd = -1 };
 
-	for (unsigned i = 0; i < front->worker_count; i++)
-		if (!worker_start(front->workers[i])) {
-			front->worker_count = i; /* those to be joined */
-			return MX_E_SYSTEM;
-		}
+	unsigned count = front->worker_count;
+
 	front->going = true;
+	for (unsigned i = 0; i < count; i++) {
+		if (worker_start(front->workers[i]))
+			continue;
+		front->worker_count = i; /* those to be joined */
+		for (unsigned j = i; j < count; j++)
+			worker_free(front->workers[j]);
+		return MX_E_SYSTEM;
+	}
 	tell_worker(front, 0, WORKER_SELFTEST, 0, -1);
 	return mx_handover_send(MX_HANDOVER_FD, &ready);
 }
