@@ -79,6 +79,7 @@ layer_mxbound-resolver := resolver
 .SECONDEXPANSION:
 .PHONY: all
 all: $(PROGRAMS:%=$(BUILD)/%)
+	@:
 
 # One word and the file for each command, unless V=1.
 quiet = $(if $(V),,@echo "  $(1) $@"; )
@@ -159,7 +160,7 @@ run: setup
 
 demo: setup-check
 	@$(MAKE) --no-print-directory $(PARALLEL) all
-	@MX_BUILD=$(BUILD) exec tests/lab/lab run -- tests/lab/demo
+	@MX_BUILD=$(BUILD) exec tests/lab/lab run --delay 20 -- tests/demo.py $(ARGS)
 
 check: setup-check
 	@$(MAKE) --no-print-directory $(PARALLEL) all fakes unit-programs

@@ -72,12 +72,13 @@ class Mxbound:
     """options: lines of configuration, which replace those of LAB_OPTIONS."""
 
     def __init__(self, *options, listen=None, lab=True, expect_ready=True,
-                 build=BUILD):
-        self.port = free_port()
+                 build=BUILD, port=None):
+        self.port = port or free_port()
         self.listen = listen or [f"127.0.0.1@{self.port}",
                                  f"::1@{self.port}"]
         self.build = Path(build)
-        self.folder = Path(tempfile.mkdtemp(prefix="mxbound-"))
+        self.holder = tempfile.TemporaryDirectory(prefix="mxbound-")  # goes with us
+        self.folder = Path(self.holder.name)
         self.file = self.folder / "mxbound.conf"
         self.log_file = self.folder / "log"
         self.process = None
