@@ -69,7 +69,9 @@ struct mx_answer {
 };
 
 /* Copy a form to out, which has room for form->len octets: TTLs lowered by
- * age_s (never below 0), the turnable RRset rotated by turn. Pure. */
+ * age_s (never below 0), the turnable RRset rotated by turn % turn_count whole
+ * RRs. Pure, and trusting: the form was made by mx_ingest, and what came from
+ * anywhere else since (a snapshot) was checked as a packet is. */
 void mx_form_write(const struct mx_form *form, uint32_t age_s, uint32_t turn,
 		   uint8_t *out);
 

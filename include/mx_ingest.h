@@ -29,8 +29,9 @@
  * denial, 127 pointers a name, 8 names to compress against are the bounds.
  *
  * The plain form leaves out RRSIG, NSEC, NSEC3 but in the answer section
- * where QTYPE asks for that type by name (RFC 4035 section 3.2.1); DNSKEY, DS, NSEC3PARAM appear only
- * where asked for anyhow. SOA of a negative answer stays.
+ * where QTYPE asks for that type by name (RFC 4035 section 3.2.1); DNSKEY,
+ * DS, NSEC3PARAM appear only where asked for anyhow. SOA of a negative answer
+ * stays.
  *
  * Pure; one thread per room.
  */

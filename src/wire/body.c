@@ -72,9 +72,11 @@ static void write_set(struct writer *w, const struct rrset *set, bool is_final,
 {
 	bool turns = is_final && set->rrs.count > 1;
 
-	if (content == BODY_FULL || !body_plain_omits(set->type, set->authority, qtype))
+	if (content == BODY_FULL ||
+	    !body_plain_omits(set->type, set->authority, qtype))
 		write_list(w, &set->rrs, set, turns);
-	if (content == BODY_FULL || !body_plain_omits(MX_TYPE_RRSIG, set->authority, qtype))
+	if (content == BODY_FULL ||
+	    !body_plain_omits(MX_TYPE_RRSIG, set->authority, qtype))
 		write_list(w, &set->sigs, set, false);
 }
 

@@ -14,6 +14,9 @@ FUZZ_FLAGS := -O1 -g -std=c11 -fno-strict-aliasing -fno-omit-frame-pointer -pthr
 FUZZ_MAX_LEN := 66000
 TIME ?= 60
 
+fuzz_layer_fuzz_front_tcp := front
+fuzz_layer_fuzz_front_answer := front
+
 FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz_layer = $(or $(fuzz_layer_$(1)),wire)
 fuzz_sources = $(foreach l,$(uses_$(call fuzz_layer,$(1))),$(call sources,$(l)))

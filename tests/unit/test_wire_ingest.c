@@ -203,6 +203,13 @@ static const struct answer_case {
 	  MX_TYPE_MX, NXDOMAIN, "", MX_ANSWER_NXDOMAIN, 0, "", NULL },
 	{ "NODATA that is a referral", "x.example.", MX_TYPE_MX, NOERROR,
 	  "ns example. 300 NS nns.example.", MX_ANSWER_NODATA, 0, "", NULL },
+	{ "NS of the authority section are no answer to QTYPE NS", "example.",
+	  MX_TYPE_NS, NOERROR, "ns example. 300 NS nns.example.",
+	  MX_ANSWER_NODATA, 0, "", NULL },
+	{ "RRSIG of an RRset that is not there", "example.", MX_TYPE_MX,
+	  NOERROR, "an example. 1 " SIG("15") "; ns example. 60 " SOA("60"),
+	  MX_ANSWER_NODATA, 60, "ns EXAMPLE. 60 SOA nns.EXAMPLE. "
+	  "nroot.EXAMPLE. l1 l2 l3 l4 l60", NULL },
 	{ "SOA of a zone the name is not in", "x.example.", MX_TYPE_MX,
 	  NXDOMAIN, "ns other. 300 " SOA("300"), MX_ANSWER_NXDOMAIN, 0, "",
 	  NULL },
@@ -262,6 +269,15 @@ static const struct answer_case {
 	  "an example. 300 " SIG("15") "; an example. 300 " SIG("6"),
 	  MX_ANSWER_POSITIVE, 300,
 	  "an EXAMPLE. 300 " SIG("15") "; an EXAMPLE. 300 " SIG("6"), NULL },
+	{ "QTYPE RRSIG denied: the proof's RRSIGs are not what was asked for",
+	  "example.", MX_TYPE_RRSIG, NOERROR,
+	  "ns example. 60 SOA n. n. l1 l2 l3 l4 l60; "
+	  "ns example. 60 " SIG("6") "; ns example. 60 NSEC nz. x0001; "
+	  "ns example. 60 " SIG("47"), MX_ANSWER_NODATA, 60,
+	  "ns EXAMPLE. 60 SOA n. n. l1 l2 l3 l4 l60; "
+	  "ns EXAMPLE. 60 " SIG("6") "; ns EXAMPLE. 60 NSEC nz. x0001; "
+	  "ns EXAMPLE. 60 " SIG("47"),
+	  "ns EXAMPLE. 60 SOA n. n. l1 l2 l3 l4 l60" },
 	{ "QTYPE NSEC of a wildcard: its proof is not what was asked for",
 	  "a.example.", MX_TYPE_NSEC, NOERROR,
 	  "an a.example. 300 NSEC nz.example. x0001; "
@@ -703,6 +719,15 @@ static void long_chains(void **state)
 	assert_int_equal(ingest(&a, MX_INSECURE, &answer), MX_E_MALFORMED);
 	ask_chain(&a, 3000);
 	assert_int_equal(ingest(&a, MX_INSECURE, &answer), MX_E_MALFORMED);
+	/* 64 aliases are looked at, repeated ones too. */
+	for (unsigned repeated = 32; repeated <= 33; repeated++) {
+		ask_chain(&a, 32);
+		for (unsigned i = 0; i < repeated; i++)
+			message_rrs(&a.m, "an n0. 300 CNAME nn1.");
+		message_end(&a.m);
+		assert_int_equal(ingest(&a, MX_INSECURE, &answer),
+				 repeated == 32 ? MX_OK : MX_E_MALFORMED);
+	}
 }
 
 static void mx_set_of_500(void **state)
@@ -834,6 +859,9 @@ static void too_many_denials(void **state)
 		message_end(&a.m);
 		assert_int_equal(ingest(&a, MX_SECURE, &answer),
 				 sets == 64 ? MX_OK : MX_E_MALFORMED);
+		/* Two RRs each, and none of them turns. */
+		if (sets == 64)
+			assert_int_equal(answer.full.turn_count, 0);
 	}
 }
 
@@ -854,6 +882,46 @@ static void spellings_of_the_question_are_one(void **state)
 		   "an B.EXAMPLE. 300 CNAME na.EXAMPLE.; "
 		   "an a.EXAMPLE. 300 CNAME nc.; an c. 300 A x7f000001");
 	assert_int_equal(answer.full.len, (12 + 4) + (12 + 3) + (12 + 4));
+}
+
+/* The octets of a name can occur in the middle of a label. A pointer there
+ * would be read as that name, but is none to who checks. Asked once before
+ * with a question whose label does start there. */
+static void no_pointer_into_a_label(void **state)
+{
+	(void)state;
+	static struct asked a;
+	static const char *const qnames[] = { "ab.example.",
+					      "ab\\007example." };
+	static const size_t exchange_len[] = { 2 + 2, 2 + 9 };
+
+	for (int i = 0; i < 2; i++) {
+		struct mx_answer answer;
+
+		ask(&a, qnames[i], MX_TYPE_MX, NOERROR);
+		message_rrs(&a.m, "an @12 300 MX w1 nz.example.");
+		message_end(&a.m);
+		assert_int_equal(ingest(&a, MX_INSECURE, &answer), MX_OK);
+		assert_int_equal(answer.full.len, 12 + 2 + exchange_len[i]);
+	}
+}
+
+static void bogus_obeys_the_other_cap_too(void **state)
+{
+	(void)state;
+	static struct asked a;
+	static const struct mx_ingest_limits low = {
+		.ttl_max_s = 10, .negative_ttl_max_s = 10,
+		.bogus_ttl_max_s = 60,
+	};
+	struct mx_answer answer;
+
+	ask(&a, "example.", MX_TYPE_MX, NOERROR);
+	message_rrs(&a.m, "an example. 300 MX w10 nm.");
+	message_end(&a.m);
+	assert_int_equal(mx_ingest(a.m.octets, a.m.len, &a.key, MX_BOGUS,
+				   &low, room, &answer), MX_OK);
+	assert_int_equal(answer.ttl_s, 10);
 }
 
 /* ---- turning ---- */
@@ -1022,8 +1090,8 @@ static void room_keeps_nothing(void **state)
 	struct mx_answer answer;
 
 	ask(&a, "a.example.", MX_TYPE_A, NOERROR);
-	message_rrs(&a.m, "an a.example. 300 CNAME nb.; "
-			  "an example. 300 DNAME n.; an b. 300 A x7f000001");
+	message_rrs(&a.m, "an example. 300 DNAME n.; "
+			  "an a.example. 300 CNAME nb.; an b. 300 A x7f000001");
 	message_end(&a.m);
 	assert_int_equal(ingest(&a, MX_SECURE, &answer), MX_E_MALFORMED);
 	ask(&a, "b.example.", MX_TYPE_A, NOERROR);
@@ -1091,6 +1159,8 @@ int main(void)
 		cmocka_unit_test(expanded_beyond_a_message),
 		cmocka_unit_test(too_many_denials),
 		cmocka_unit_test(spellings_of_the_question_are_one),
+		cmocka_unit_test(no_pointer_into_a_label),
+		cmocka_unit_test(bogus_obeys_the_other_cap_too),
 		cmocka_unit_test(turn_moves_the_last_rrset_alone),
 		cmocka_unit_test(age_lowers_every_ttl_turned_or_not),
 		cmocka_unit_test(one_rr_does_not_turn),
