@@ -111,32 +111,41 @@ static enum mx_error go(struct front *front)
 	return mx_handover_send(MX_HANDOVER_FD, &ready);
 }
 
+/* Addresses that the line names; a host with more knows what it listens on. */
+#define TOLD_MAX 6
+
 /* What the operator wants to know first: it runs, and how to ask it. */
 static void say_ready(const struct front *front)
 {
 	const struct mx_texts *listen = &front->config.listen;
-	char all[256] = "";
-	struct sockaddr_storage first;
-	socklen_t len;
-	char text[MX_ADDRESS_TEXT_MAX] = "";
+	char all[TOLD_MAX * (MX_ADDRESS_TEXT_MAX + 2) + 32] = "";
+	char ask[MX_ADDRESS_TEXT_MAX + 8] = "";
+	size_t used = 0;
 
-	for (size_t i = 0; i < listen->count; i++) {
-		size_t used = strlen(all);
+	for (size_t i = 0; i < listen->count && i < TOLD_MAX; i++) {
+		struct sockaddr_storage address;
+		socklen_t len;
+		char text[MX_ADDRESS_TEXT_MAX], *at;
 
-		snprintf(all + used, sizeof(all) - used, "%s%s",
-			 i ? ", " : "", listen->at[i]);
+		if (!mx_address_parse(listen->at[i], 53, &address, &len))
+			continue;
+		mx_address_text((struct sockaddr *)&address, text);
+		used += (size_t)snprintf(all + used, sizeof(all) - used,
+					 "%s%s", used ? ", " : "", text);
+		at = strrchr(text, '@');
+		if (*ask || !at)
+			continue;
+		*at++ = '\0';
+		snprintf(ask, sizeof(ask), strcmp(at, "53") ? "%s -p %s" : "%s",
+			 text, at);
 	}
-	if (listen->count &&
-	    mx_address_parse(listen->at[0], 53, &first, &len))
-		mx_address_text((struct sockaddr *)&first, text);
-
-	char *at = strrchr(text, '@');
-	if (at)
-		*at++ = 0;
+	if (listen->count > TOLD_MAX)
+		snprintf(all + used, sizeof(all) - used, " and %zu more",
+			 listen->count - TOLD_MAX);
 	mx_log(MX_LOG_NOTICE,
-	       "ready on %s with %u worker%s; ask it: dig @%s -p %s +dnssec example.com MX",
+	       "ready on %s with %u worker%s; ask it: dig @%s +dnssec example.com MX",
 	       all, front->worker_count, front->worker_count == 1 ? "" : "s",
-	       text, at ? at : "53");
+	       ask);
 }
 
 static enum mx_error obey(struct front *front, struct mx_handover *m)
