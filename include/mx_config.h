@@ -98,7 +98,7 @@
 	X(ipv6_probe_interval, "ipv6-probe-interval", SECS, "1m", 1, 86400, "s", \
 	  "how often auto looks again") \
 	X(resolver_option, "resolver-option", LIST, "", 0, 1000, "KEY: VALUE", \
-	  "a libunbound option, from the list in the manual") \
+	  "a libunbound option; \"mxbound --help\" lists those that may be set") \
 	X(user, "user", TEXT, "", 0, 32, "NAME", \
 	  "account to work as when started as root; unset: mxbound if there is such an account, else nobody") \
 	X(log_level, "log-level", CHOICE, "notice", 0, 0, "error|warning|notice|info|debug", \
