@@ -7,7 +7,9 @@
  *                   however many arrive in between
  *   a reply         must be taken tcp-message-timeout after it was written
  *   in flight       tcp-in-flight-max, then it is read no further
- *   unread replies  OUTPUT_MAX octets, then it is read no further
+ *   unread replies  OUTPUT_MAX octets, then it is read no further; what it
+ *                   waits for may come to more, up to OUTPUT_END, then it is
+ *                   closed
  * and all of them: tcp-connections-max, then the one idle longest goes.
  */
 #include <errno.h>
@@ -24,6 +26,7 @@
 
 #define LENGTH_LEN 2
 #define OUTPUT_MAX (4u * MX_MESSAGE_MAX)
+#define OUTPUT_END (4u * OUTPUT_MAX)
 #define INPUT_MAX (LENGTH_LEN + MX_MESSAGE_MAX)
 /* Queries answered before other connections get their turn. */
 #define QUERIES_PER_WAKEUP 64
@@ -55,7 +58,7 @@ struct conn {
 	uint32_t client;
 	struct event *timer, *more;
 	unsigned in_flight;
-	bool broken; /* no memory for a reply: to be closed */
+	bool broken; /* a reply could not be queued: to be closed */
 	bool ended;  /* the peer sends nothing more that we would read */
 	mx_instant touched;
 	mx_instant partial_since; /* 0: no unfinished query */
@@ -197,16 +200,29 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 /* ---- replies ---- */
 
+/* Not at once: a query or an answer is in the middle of its way. */
+static void break_off(struct conn *conn)
+{
+	conn->broken = true;
+	event_active(conn->more, 0, 0);
+}
+
 static void put_reply(struct conn *conn, const uint8_t *reply, size_t len)
 {
 	struct evbuffer_iovec room;
 
 	/* Length and message in one piece: they leave together (RFC 7766
 	 * section 8), and there is never one without the other. */
+	if (conn->broken)
+		return;
+	if (evbuffer_get_length(output(conn)) + len > OUTPUT_END) {
+		mx_count(&conn->tcp->worker->counters, tcp_timeouts, 1);
+		break_off(conn);
+		return;
+	}
 	if (evbuffer_reserve_space(output(conn), (ev_ssize_t)(LENGTH_LEN + len),
 				   &room, 1) != 1) {
-		conn->broken = true;
-		event_active(conn->more, 0, 0);
+		break_off(conn);
 		return;
 	}
 
