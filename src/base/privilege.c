@@ -135,7 +135,8 @@ static enum mx_error become(const struct account *account, bool keep_bind)
 	else if (setresgid(account->gid, account->gid, account->gid) != 0)
 		step = "setresgid";
 	if (step && account->optional && (errno == EPERM || errno == EINVAL)) {
-		mx_log(MX_LOG_INFO,
+		/* Once, not by each process: the supervisor is the first. */
+		mx_log(keep_bind ? MX_LOG_NOTICE : MX_LOG_INFO,
 		       "user: cannot become \"%s\" here (%s: %s); staying root",
 		       account->name, step, strerror(errno));
 		return MX_OK;

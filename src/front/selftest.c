@@ -3,6 +3,7 @@
  * It says in plain words what it found, soon, and again when that changes. A
  * resolver without the Internet goes on serving: it may be there later. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "front.h"
 #include "mx_log.h"
@@ -18,6 +19,7 @@ struct selftest {
 	struct worker *worker;
 	struct mx_lookup lookup;
 	struct event *first_word, *again;
+	const char *asked; /* which servers know about the root */
 	enum verdict told;
 	unsigned wait_s;
 };
@@ -39,8 +41,8 @@ static void tell(struct selftest *test, enum verdict verdict, const char *why)
 		break;
 	case SILENT:
 		mx_log(MX_LOG_WARNING,
-		       "self-test: no root server answers from here (%s): serving all the same, asking again",
-		       why);
+		       "self-test: no %s server answers from here (%s): serving all the same, asking again",
+		       test->asked, why);
 		break;
 	case UNKNOWN:
 		break;
@@ -96,6 +98,14 @@ static void ask(struct selftest *test)
 		  &test->lookup, on_result, test);
 }
 
+static const char *asked_for_root(const struct mx_config *config)
+{
+	for (size_t i = 0; i < config->forward_zone.count; i++)
+		if (strncmp(config->forward_zone.at[i], ". ", 2) == 0)
+			return "forward";
+	return "root";
+}
+
 struct selftest *selftest_start(struct worker *worker)
 {
 	struct selftest *test = calloc(1, sizeof(*test));
@@ -104,6 +114,7 @@ struct selftest *selftest_start(struct worker *worker)
 	if (!test)
 		return NULL;
 	test->worker = worker;
+	test->asked = asked_for_root(worker->config);
 	test->wait_s = AGAIN_FIRST_S;
 	test->first_word = evtimer_new(worker->base, on_first_word, test);
 	test->again = evtimer_new(worker->base, on_again, test);
