@@ -5,6 +5,7 @@
 #   make demo            the same without the Internet: the lab, a table
 #   make check           all tests           SAN=address,undefined | thread
 #   make unit, system    the one or the other part of them
+#   make differential    everything asked of mxbound and of Unbound
 #   make fuzz TIME=60    each fuzz target for that long (clang)
 #   make bench           figures beside the floor and the peers
 #   make docs            README's table of options, from the program
@@ -174,7 +175,13 @@ system: all fakes
 
 # ---- and the rest ----
 
-.PHONY: docs clean
+.PHONY: docs clean differential
+# All that the lab can answer, of mxbound and of Unbound: some minutes.
+differential: setup-check
+	@$(MAKE) --no-print-directory $(PARALLEL) all
+	@MX_BUILD=$(BUILD) tests/lab/lab run -- \
+		/usr/bin/python3 tests/system/differential.py
+
 docs: $(BUILD)/mxbound
 	@$< --options-markdown >$(BUILD)/options.md
 	@awk 'FNR == NR { table = table $$0 "\n"; next } \

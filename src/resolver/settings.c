@@ -56,6 +56,8 @@ const struct mx_setting mx_settings[] = {
 	{ "use-caps-for-id:", "no", "some mail domains' servers break on it" },
 
 	/* servers that fail */
+	{ "outbound-msg-retry:", "3",
+	  "RFC 9520 section 3.1: three times in all is the most; its own is 5" },
 	{ "infra-keep-probing:", "yes",
 	  "a server that blipped is asked again at once, not in 15 minutes" },
 	{ "infra-host-ttl:", "120", "the same; and its default is 900" },
