@@ -65,7 +65,7 @@ Refused: signed, but the signatures do not hold
 Name servers in trouble
     half-lame.lab                 MX
     half-dead.lab                 MX
-    slow.lab                      MX
+    tcponly.lab                   MX
     refused.lab                   MX
     _25._tcp.mx.drops-tlsa.lab    TLSA
     silent.lab                    MX
