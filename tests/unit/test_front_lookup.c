@@ -415,6 +415,40 @@ static void ids_do_not_come_back(void **state)
 	world_end(&w);
 }
 
+/* Another worker has all places: this one may have its share, and who is
+ * turned away past that leaves nothing behind. */
+static void share_of_a_worker(void **state)
+{
+	static char few[] = "in-flight-max=16", two[] = "workers=2";
+	char *sets[] = { few, two };
+	struct call call[9] = { 0 };
+	struct world w;
+	char name[9][32];
+
+	(void)state;
+	world_begin(&w, sets, 2);
+	world_resolver_comes(&w, 0);
+	for (int i = 0; i < 16; i++)
+		assert_true(limits_question(w.limits));
+	for (int i = 0; i < 9; i++) {
+		snprintf(name[i], sizeof name[i], "n%d.example.", i);
+		look_up(&w, &call[i], name[i]);
+	}
+	world_turn(&w);
+	for (int i = 0; i < 8; i++) {
+		assert_int_equal(call[i].heard, 0);
+		answer(&w, expect(&w, name[i]), name[i]);
+	}
+	expect_nothing(&w);
+	for (int i = 0; i < 9; i++) {
+		assert_int_equal(call[i].heard, 1);
+		assert_int_equal(call[i].err, i < 8 ? MX_OK : MX_E_OVERLOAD);
+	}
+	for (int i = 0; i < 16; i++)
+		limits_question_end(w.limits);
+	world_end(&w);
+}
+
 /* Freed while lookups wait, as after a drain that took too long. */
 static void freed_while_lookups_wait(void **state)
 {
@@ -445,6 +479,7 @@ int main(void)
 		cmocka_unit_test(answer_of_another_resolver),
 		cmocka_unit_test(zone_goes_to_one_resolver),
 		cmocka_unit_test(ids_do_not_come_back),
+		cmocka_unit_test(share_of_a_worker),
 		cmocka_unit_test(freed_while_lookups_wait),
 	};
 
