@@ -94,6 +94,7 @@ static const struct {
 	{ "state 255", "00000001 00 ff 0000 ff", MX_E_MALFORMED },
 	{ "an answer without a packet", "00000001 00 03 0000", MX_E_SHORT },
 	{ "failed", "00000001 01 00 0003 616263", MX_OK },
+	{ "failed, whatever its state", "00000001 01 03 0000", MX_OK },
 	{ "failed with a packet", "00000001 01 00 0000 ff", MX_E_TRAILING },
 	{ "failed with a state that is none", "00000001 01 04 0000",
 	  MX_E_MALFORMED },

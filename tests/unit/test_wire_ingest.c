@@ -839,6 +839,60 @@ static void expanded_beyond_a_message(void **state)
 	assert_int_equal(answer.ttl_s, 4711);
 }
 
+/* Grown to just what a message holds with this question, 65,510 octets, and to
+ * one more: 300 RRs of 218 octets and the last of 110. */
+static void expanded_to_a_whole_message(void **state)
+{
+	(void)state;
+	static struct asked a;
+	char rr[700], octets[256];
+
+	memset(octets, 'a', sizeof octets);
+	for (int more = 0; more < 2; more++) {
+		struct mx_answer answer;
+
+		ask(&a, "example.", MX_TYPE_SRV, NOERROR);
+		snprintf(rr, sizeof rr, "an @12 300 SRV w0 w0 w0 "
+			 "n%.63s.%.63s.%.63s.%.6s.", octets, octets, octets,
+			 octets);
+		message_rrs(&a.m, rr);
+		for (int i = 1; i < 300; i++) {
+			snprintf(rr, sizeof rr,
+				 "an @12 300 SRV w0 w0 w%d n@43", i);
+			message_rrs(&a.m, rr);
+		}
+		snprintf(rr, sizeof rr, "an @12 300 SRV w0 w0 w0 n%.63s.%.*s.",
+			 octets, 26 + more, octets);
+		message_rrs(&a.m, rr);
+		message_end(&a.m);
+		assert_int_equal(ingest(&a, MX_INSECURE, &answer),
+				 more ? MX_E_TOO_BIG : MX_OK);
+		if (!more)
+			assert_int_equal(answer.full.len, 65510);
+	}
+}
+
+/* A DNAME can make the longest name there is (RFC 6672 section 2.2). */
+static void dname_to_the_longest_name(void **state)
+{
+	(void)state;
+	static struct asked a;
+	struct mx_answer answer;
+	char rrs[2000], octets[64];
+
+	memset(octets, 'a', sizeof octets);
+	ask(&a, "x.example.", MX_TYPE_A, NOERROR);
+	snprintf(rrs, sizeof rrs,
+		 "an example. 300 DNAME n%.63s.%.63s.%.63s.%.59s.; "
+		 "an x.example. 300 CNAME nx.%.63s.%.63s.%.63s.%.59s.",
+		 octets, octets, octets, octets, octets, octets, octets,
+		 octets);
+	message_rrs(&a.m, rrs);
+	message_end(&a.m);
+	assert_int_equal(ingest(&a, MX_INSECURE, &answer), MX_OK);
+	assert_int_equal(answer.full.ancount, 2);
+}
+
 /* More NSEC RRsets than any proof has: the search for an RRset is bounded. */
 static void too_many_denials(void **state)
 {
@@ -1157,6 +1211,8 @@ int main(void)
 		cmocka_unit_test(smallest_rrs),
 		cmocka_unit_test(largest_answer),
 		cmocka_unit_test(expanded_beyond_a_message),
+		cmocka_unit_test(expanded_to_a_whole_message),
+		cmocka_unit_test(dname_to_the_longest_name),
 		cmocka_unit_test(too_many_denials),
 		cmocka_unit_test(spellings_of_the_question_are_one),
 		cmocka_unit_test(no_pointer_into_a_label),

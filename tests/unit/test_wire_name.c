@@ -21,6 +21,8 @@ static const struct wire_case {
 	{ "case is kept", "024d78 00", 0, MX_OK, "Mx.", 0 },
 	{ "binary octets", "05 00 2e 5c ff 20 00", 0, MX_OK,
 	  "\\000\\.\\\\\\255\\032.", 0 },
+	{ "the first and the last that are written as they are",
+	  "05 20 21 7e 7f 30 00", 0, MX_OK, "\\032!~\\1270.", 0 },
 	{ "63-octet label", "3f {63:61} 00", 0, MX_OK, "{63}.", 0 },
 	{ "255 octets", "3f{63:61} 3f{63:61} 3f{63:61} 3d{61:61} 00", 0,
 	  MX_OK, "{63}.{63}.{63}.{61}.", 0 },
