@@ -25,7 +25,8 @@ def dnsperf(server, path, count, mode):
     done = subprocess.run(
         ["dnsperf", "-f", "inet", "-s", "127.0.0.1", "-p", str(server.port),
          "-m", mode, "-d", path, "-n", str(max(1, count // lines)),
-         "-c", "8", "-q", "200", "-t", "8", "-e", "-D"],
+         # Its own buffers of 32 KiB would drop some of 200 large replies.
+         "-c", "8", "-q", "200", "-b", "512", "-t", "8", "-e", "-D"],
         capture_output=True, text=True, timeout=240)
     out = done.stdout
     sent = int(re.search(r"Queries sent:\s+(\d+)", out)[1])
@@ -49,7 +50,10 @@ def descriptors(pids):
 def test_load(tmp_path):
     """Everything in the lab that can be answered, over UDP and TCP."""
     asked = tmp_path / "queries"
-    pairs = [(owner, rdtype) for _, owner, rdtype in questions.quick()]
+    # A chain of aliases near libunbound's limit fails while it is cold and
+    # succeeds when a part of it is known: no question with one answer.
+    pairs = [(owner, rdtype) for _, owner, rdtype in questions.quick()
+             if not owner.startswith("far")]
     asked.write_text("".join(f"{name} {rdtype}\n" for name, rdtype in pairs))
     with Mxbound("cache-size: 64m") as server, Unbound(port=5300) as unbound:
         warm, lost, first = dnsperf(server, asked, len(pairs), "udp")

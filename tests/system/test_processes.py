@@ -87,7 +87,7 @@ def spin_library(tmp_path_factory):
 
 def harm(pid, how):
     os.kill(pid, {"killed": signal.SIGKILL, "stopped": signal.SIGSTOP,
-                  "crashed": signal.SIGSEGV, "spinning": signal.SIGUSR1}[how])
+                  "crashed": signal.SIGABRT, "spinning": signal.SIGUSR1}[how])
 
 
 @pytest.mark.parametrize("how", ["killed", "stopped", "crashed", "spinning"])
