@@ -463,16 +463,36 @@ def test_total_bound_with_nobody_idle(relay):
 
 
 def test_client_bound():
-    """tcp-connections-client-max is for one address; others do not feel it."""
-    with Mxbound("tcp-connections-client-max: 4") as server:
+    """tcp-connections-client-max is for one address: the one idle longest
+    makes room for the newcomer, and others do not feel it."""
+    with Mxbound("workers: 1", "tcp-connections-client-max: 4") as server:
         mine = [connect(server, source="127.0.0.1") for _ in range(4)]
         assert all(works(s) for s in mine)
+        with connect(server, source="127.0.0.2") as other:
+            assert works(other)
+            with connect(server, source="127.0.0.1") as fifth:
+                assert works(fifth)
+                assert is_closed(mine[0])
+                assert all(works(s) for s in mine[1:])
+            assert works(other)
+        for s in mine:
+            s.close()
+
+
+def test_client_bound_with_nobody_idle(relay):
+    """All of mine are busy: my newcomer has to go, others come in."""
+    with Mxbound("workers: 1", "tcp-connections-client-max: 4") as server:
+        busy = [connect(server, source="127.0.0.1") for _ in range(4)]
+        for i, s in enumerate(busy):
+            s.sendall(framed(number(i, query("slow.lab"))))
+        wait_until(lambda: relay.count(name="slow.lab.", type="MX"), 5, "asked upstream")
         with connect(server, source="127.0.0.1") as fifth:
             assert is_closed(fifth)
         with connect(server, source="127.0.0.2") as other:
             assert works(other)
-        assert all(works(s) for s in mine)
-        mine.pop().close()
+        for i, s in enumerate(busy):
+            assert id_of(read_message(s)) == i
+        busy.pop().close()
 
         def again():
             with connect(server, source="127.0.0.1") as s:
@@ -481,7 +501,7 @@ def test_client_bound():
                 except (TypeError, ConnectionError):
                     return False
         wait_until(again, 5, "a place that became free is given again")
-        for s in mine:
+        for s in busy:
             s.close()
 
 
