@@ -57,9 +57,9 @@ void mx_ingest_room_free(struct mx_ingest_room *room);
  * Kind: NXDOMAIN by RCODE (also at the end of a CNAME chain, then with
  * ancount > 0); else positive if an RR of QTYPE is at the chain's end (or
  * QTYPE is CNAME and there is one); else NODATA.
- * Errors: MX_E_MISMATCH (another question, not a response, RCODE other than
- * NOERROR and NXDOMAIN, QDCOUNT != 1, QTYPE ANY, which is never asked
- * upstream), MX_E_MALFORMED (any other defect: TC set, an RRset of QTYPE in
+ * Errors: MX_E_MISMATCH (another question, not a response, QDCOUNT != 1, QTYPE
+ * ANY, which is never asked upstream), MX_E_UPSTREAM (RCODE other than NOERROR
+ * and NXDOMAIN: so libunbound tells a failure it remembers), MX_E_MALFORMED (any other defect: TC set, an RRset of QTYPE in
  * an NXDOMAIN, a chain of more than 32 names, two CNAMEs at one name, a DNAME
  * without the CNAME that follows from it), MX_E_TOO_BIG. *ret is untouched
  * then. RDATA of RRs that are dropped is not judged. */

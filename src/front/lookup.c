@@ -372,6 +372,12 @@ void lookups_answer(struct mx_lookups *l, unsigned resolver,
 	enum mx_error err = mx_ingest(channel->packet, channel->packet_len,
 				      &question->key, channel->state,
 				      &l->ttl_limits, l->room, &answer);
+	if (err == MX_E_UPSTREAM) { /* a failure out of libunbound's cache */
+		log_failure(question, "no usable answer", "still");
+		question_fail(l, question, MX_EDE_NO_REACHABLE_AUTHORITY,
+			      mx_error_text(err));
+		return;
+	}
 	if (err != MX_OK) {
 		mx_count(l->counters, upstream_rejected, 1);
 		log_failure(question, "answer not used", mx_error_text(err));

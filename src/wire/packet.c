@@ -30,7 +30,7 @@ static enum mx_error scan_header(struct mx_in *in, struct packet *packet,
 		return MX_E_MISMATCH;
 	if (packet->rcode != MX_RCODE_NOERROR &&
 	    packet->rcode != MX_RCODE_NXDOMAIN)
-		return MX_E_MISMATCH;
+		return MX_E_UPSTREAM;
 	/* Part of an answer must not be kept for the whole of it. */
 	return flags & FLAG_TC ? MX_E_MALFORMED : MX_OK;
 }

@@ -29,7 +29,8 @@ struct packet {
 	struct packet_rr rrs[PACKET_RRS_MAX];
 };
 
-/* MX_E_MISMATCH: not the answer to key. MX_E_MALFORMED: the rest. */
+/* MX_E_MISMATCH: not the answer to key. MX_E_UPSTREAM: an RCODE that is none.
+ * MX_E_MALFORMED: the rest. */
 enum mx_error packet_scan(const uint8_t *octets, size_t len,
 			  const struct mx_key *key, uint32_t ttl_max_s,
 			  struct packet *ret);
