@@ -10,7 +10,8 @@
  * Bounds   in-flight-max questions and as many waiting lookups, over all
  *          workers; in-flight-client-max for one client. Past a bound the
  *          result is MX_E_OVERLOAD. Before a new question is turned away, the
- *          oldest one that nobody waits for is forgotten.
+ *          oldest of this worker that nobody waits for is forgotten; and its
+ *          share of the questions a worker may have whatever others have.
  *
  * RFC 9520 (failures are cached, with back-off) and RFC 5452 section 9.1
  * (only an answer to the question asked is used) are kept here.

@@ -43,17 +43,30 @@ def soa(zone, ttl=60, minimum=60):
     return f"{zone} {ttl} SOA ns.{zone} hostmaster.{zone} 1 3600 600 604800 {minimum}"
 
 
+def both_sockets(port, tries=20):
+    """UDP and TCP on one port, any that is free for both if port is 0."""
+    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        tcp.bind((ADDRESS, port))
+        udp.bind(tcp.getsockname())
+        return udp, tcp
+    except OSError:
+        udp.close()
+        tcp.close()
+        if port or not tries:
+            raise
+        return both_sockets(port, tries - 1)
+
+
 class Authority:
     def __init__(self, handler, port=0):
         self.handler = handler
         self.asked = []
-        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.udp, self.tcp = both_sockets(port)
         self.udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-        self.udp.bind((ADDRESS, port))
         self.port = self.udp.getsockname()[1]
-        self.tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        self.tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.tcp.bind((ADDRESS, self.port))
         self.tcp.listen(128)
         self.ended, self.end = socket.socketpair()
 

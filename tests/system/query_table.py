@@ -3,7 +3,7 @@
 test_protocol.py sends every row over UDP and TCP, IPv4 and IPv6. Run as a
 program it writes the rows as seeds for the fuzzers, a file each:
 
-    python3 query_table.py tests/fuzz/corpus/query
+    python3 tests/system/query_table.py tests/fuzz/corpus/fuzz_query
 
 Ids say what is looked at: D1 the header, D2 the question, D3 EDNS.
 """
@@ -324,7 +324,7 @@ def main(folder):
     """Over TCP a message is the same without its length, so this serves for
     both transports. The seeds with long runs add nothing but octets."""
     for r in ROWS:
-        if len(r.octets) <= 4096:
+        if len(r.octets) <= 1024:
             (Path(folder) / r.id).write_bytes(r.octets)
 
 

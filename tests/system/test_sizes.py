@@ -7,6 +7,8 @@ the name says, without EDNS: s512.own.example. An OPT is 11 octets more.
 
 import socket
 import struct
+import subprocess
+from pathlib import Path
 
 import dns.flags
 import dns.message
@@ -161,6 +163,36 @@ def test_no_part_of_a_large_set(sizes, rrname, rrtype, count):
             assert [len(s) for s in cut.answer if s.rdtype == rdtype] == [count]
         whole = sizes.ask(rrname, rrtype, do=do, tcp=True)
         assert [len(s) for s in whole.answer if s.rdtype == rdtype] == [count]
+
+
+@pytest.fixture
+def narrow_loopback():
+    """A path that takes 1500 octets in one piece."""
+    def mtu(octets):
+        subprocess.run(["ip", "link", "set", "dev", "lo", "mtu", str(octets)], check=True,
+                       timeout=10)
+    before = int(Path("/sys/class/net/lo/mtu").read_text()) if \
+        Path("/sys/class/net/lo/mtu").exists() else 65536
+    mtu(1500)
+    yield
+    mtu(before)
+
+
+@pytest.mark.parametrize("cached", (False, True), ids=("cold", "cached"))
+@pytest.mark.parametrize("v6", (False, True), ids=("v4", "v6"))
+def test_never_fragmented(authority, narrow_loopback, cached, v6):
+    """Fragments get lost and can be forged (RFC 9715): what the path does not
+    take in one piece is cut, and comes over TCP."""
+    with Mxbound(*authority.options(ZONE), "udp-size-max: 4096") as server:
+        size = 3000 + cached + 2 * v6
+        sent = txt_query(size, 4096)
+        if cached:
+            check_whole(server.exchange(sent, tcp=True, v6=v6), size + OPT_LEN)
+        check_truncated(sent, server.exchange(sent, v6=v6))
+        check_whole(server.exchange(sent, tcp=True, v6=v6), size + OPT_LEN)
+        small = txt_query(1300 + cached + 2 * v6, 4096)
+        check_whole(server.exchange(small, v6=v6), 1300 + cached + 2 * v6 + OPT_LEN)
+        assert server.stop()["send_errors"] == 0
 
 
 class TestErrorText:
