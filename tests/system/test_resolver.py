@@ -420,7 +420,8 @@ def test_ipv6_black_hole_is_left_alone_and_found_again(relay):
 
 def test_questions_live_through_a_change(relay):
     relay.set("*", ipv6="silent")
-    with Resolver({"ipv6-probe-interval": "1"}).wait_ready() as r:
+    with Resolver({"ipv6-probe-interval": "1",
+                   "resolver-option": ["outbound-msg-retry: 5"]}).wait_ready() as r:
         r.wait_verdict(0)
         relay.set("ns1.slow.lab.", delay_ms=2500)   # about 5 s, with retries
         slow = [r.channels[0].send(f"n{i}.slow.lab.", "MX") for i in range(20)]
