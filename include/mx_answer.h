@@ -42,7 +42,9 @@ struct mx_key {
  *   octets  |RR|RR|RR| ...                    len octets
  *   ttl_at  offset of each RR's TTL field in octets, ascending
  *   turn_at offset of the first of turn_count RRs which all start with a
- *           two-octet pointer and may be rotated; turn_count 0 or 1: none
+ *           two-octet pointer and may be rotated; turn_count 0 or 1: none.
+ *           A and AAAA are not: a host's addresses keep their order, RFC
+ *           5321 section 5.1
  */
 struct mx_form {
 	const uint8_t *octets;

@@ -70,7 +70,10 @@ static void write_list(struct writer *w, const struct rr_list *list,
 static void write_set(struct writer *w, const struct rrset *set, bool is_final,
 		      uint16_t qtype, enum body_content content)
 {
-	bool turns = is_final && set->rrs.count > 1;
+	/* The addresses of one host keep the order they came in: whoever sends
+	 * mail is to try them in that order (RFC 5321 section 5.1). */
+	bool turns = is_final && set->rrs.count > 1 &&
+		     set->type != MX_TYPE_A && set->type != MX_TYPE_AAAA;
 
 	if (content == BODY_FULL ||
 	    !body_plain_omits(set->type, set->authority, qtype))

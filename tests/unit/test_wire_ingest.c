@@ -695,12 +695,12 @@ static void ask_chain(struct asked *a, unsigned n)
 {
 	char rr[100];
 
-	ask(a, "n0.", MX_TYPE_A, NOERROR);
+	ask(a, "n0.", MX_TYPE_TLSA, NOERROR);
 	for (unsigned i = 0; i < n; i++) {
 		snprintf(rr, sizeof rr, "an n%u. 300 CNAME nn%u.", i, i + 1);
 		message_rrs(&a->m, rr);
 	}
-	snprintf(rr, sizeof rr, "an n%u. 300 A x7f000001", n);
+	snprintf(rr, sizeof rr, "an n%u. 300 TLSA x7f000001", n);
 	message_rrs(&a->m, rr);
 	message_end(&a->m);
 }
@@ -1038,19 +1038,41 @@ static void age_lowers_every_ttl_turned_or_not(void **state)
 	static char text[MESSAGE_TEXT_MAX];
 	struct mx_answer answer;
 
-	ask(&a, "www.example.", MX_TYPE_A, NOERROR);
+	ask(&a, "www.example.", MX_TYPE_TLSA, NOERROR);
 	message_rrs(&a.m, "an www.example. 300 CNAME nh.; "
-			  "an h. 20 A x01010101; an h. 20 A x02020202; "
+			  "an h. 20 TLSA x01010101; an h. 20 TLSA x02020202; "
 			  "ns a. 100 NSEC nb. x00");
 	message_end(&a.m);
 	assert_int_equal(ingest(&a, MX_SECURE, &answer), MX_OK);
 	for (uint32_t turn = 0; turn < 2; turn++) {
 		turned_text(&a, &answer.full, 50, turn, text);
 		assert_string_equal(text, turn == 0 ?
-			"an www.example. 250 CNAME nh.; an h. 0 A x01010101; "
-			"an h. 0 A x02020202; ns a. 50 NSEC nb. x00" :
-			"an www.example. 250 CNAME nh.; an h. 0 A x02020202; "
-			"an h. 0 A x01010101; ns a. 50 NSEC nb. x00");
+			"an www.example. 250 CNAME nh.; an h. 0 TLSA x01010101; "
+			"an h. 0 TLSA x02020202; ns a. 50 NSEC nb. x00" :
+			"an www.example. 250 CNAME nh.; an h. 0 TLSA x02020202; "
+			"an h. 0 TLSA x01010101; ns a. 50 NSEC nb. x00");
+	}
+}
+
+/* RFC 5321 section 5.1: a host's addresses are tried in the order they come. */
+static void addresses_keep_their_order(void **state)
+{
+	static const uint16_t types[] = { MX_TYPE_A, MX_TYPE_AAAA };
+	static const char *const rrs[] = {
+		"an h. 20 A x01010101; an h. 20 A x02020202",
+		"an h. 20 AAAA x20010002000000000000000000000001; "
+		"an h. 20 AAAA x20010002000000000000000000000002",
+	};
+	static struct asked a;
+	struct mx_answer answer;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		ask(&a, "h.", types[i], NOERROR);
+		message_rrs(&a.m, rrs[i]);
+		message_end(&a.m);
+		assert_int_equal(ingest(&a, MX_SECURE, &answer), MX_OK);
+		assert_true(answer.full.turn_count < 2);
 	}
 }
 
@@ -1077,7 +1099,7 @@ static void owner_out_of_reach_of_pointers(void **state)
 	struct mx_answer answer;
 
 	memset(octets, 'f', 34000);
-	ask(&a, "a.", MX_TYPE_A, NOERROR);
+	ask(&a, "a.", MX_TYPE_TLSA, NOERROR);
 	snprintf(text, sizeof text, "an a. 300 CNAME nb.");
 	message_rrs(&a.m, text);
 	for (int i = 0; i < 9; i++) {
@@ -1086,8 +1108,8 @@ static void owner_out_of_reach_of_pointers(void **state)
 		message_rrs(&a.m, text);
 	}
 	message_rrs(&a.m, "an b. 300 CNAME nfar.away.; "
-			  "an far.away. 300 A x01010101; "
-			  "an far.away. 300 A x02020202");
+			  "an far.away. 300 TLSA x01010101; "
+			  "an far.away. 300 TLSA x02020202");
 	message_end(&a.m);
 	assert_int_equal(ingest(&a, MX_SECURE, &answer), MX_OK);
 	assert_true(answer.full.len > 16384);
@@ -1095,8 +1117,8 @@ static void owner_out_of_reach_of_pointers(void **state)
 	assert_int_equal(answer.plain.turn_count, 2);
 	turned_text(&a, &answer.full, 0, 1, text);
 	assert_non_null(strstr(text, "an b. 300 CNAME nfar.away.; "
-			       "an far.away. 300 A x01010101; "
-			       "an far.away. 300 A x02020202"));
+			       "an far.away. 300 TLSA x01010101; "
+			       "an far.away. 300 TLSA x02020202"));
 }
 
 /* The final owner at each offset around 16,383: with a pointer as long as one
@@ -1111,7 +1133,7 @@ static void pointers_near_their_limit(void **state)
 
 	memset(octets, 'f', sizeof octets);
 	for (int padding = 16080; padding < 16220; padding++) {
-		ask(&a, "a.", MX_TYPE_A, NOERROR);
+		ask(&a, "a.", MX_TYPE_TLSA, NOERROR);
 		message_rrs(&a.m, "an a. 300 CNAME nb.");
 		for (int left = padding; left > 0; left -= 4000) {
 			snprintf(text, sizeof text, "an a. 300 RRSIG w5 w0 "
@@ -1120,8 +1142,8 @@ static void pointers_near_their_limit(void **state)
 			message_rrs(&a.m, text);
 		}
 		message_rrs(&a.m, "an b. 300 CNAME nfar.away.test.; "
-				  "an far.away.test. 300 A x01010101; "
-				  "an far.away.test. 300 A x02020202; "
+				  "an far.away.test. 300 TLSA x01010101; "
+				  "an far.away.test. 300 TLSA x02020202; "
 				  "ns away.test. 300 NSEC na. x00; "
 				  "ns test. 300 NSEC na. x00");
 		message_end(&a.m);
@@ -1170,15 +1192,15 @@ static void long_chain_keeps_its_names(void **state)
 	struct mx_answer answer;
 
 	ask_chain(&a, 20);
-	message_rrs(&a.m, "an n20. 300 A x7f000002");
+	message_rrs(&a.m, "an n20. 300 TLSA x7f000002");
 	message_end(&a.m);
 	assert_int_equal(ingest(&a, MX_SECURE, &answer), MX_OK);
 	assert_int_equal(answer.full.turn_count, 2);
 	turned_text(&a, &answer.full, 0, 1, text);
 	assert_non_null(strstr(text, "an n7. 300 CNAME nn8.; "
 			       "an n8. 300 CNAME nn9."));
-	assert_non_null(strstr(text, "an n20. 300 A x7f000002; "
-			       "an n20. 300 A x7f000001"));
+	assert_non_null(strstr(text, "an n20. 300 TLSA x7f000002; "
+			       "an n20. 300 TLSA x7f000001"));
 }
 
 static int room_new(void **state)
@@ -1219,6 +1241,7 @@ int main(void)
 		cmocka_unit_test(bogus_obeys_the_other_cap_too),
 		cmocka_unit_test(turn_moves_the_last_rrset_alone),
 		cmocka_unit_test(age_lowers_every_ttl_turned_or_not),
+		cmocka_unit_test(addresses_keep_their_order),
 		cmocka_unit_test(one_rr_does_not_turn),
 		cmocka_unit_test(owner_out_of_reach_of_pointers),
 		cmocka_unit_test(pointers_near_their_limit),
