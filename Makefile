@@ -22,7 +22,7 @@ BUILD := build$(if $(SAN),/$(subst $(comma),-,$(SAN)))$(if $(filter clang%,$(CC)
 
 # Packages of Debian 12: to build, and beyond that to test.
 BUILD_PACKAGES := gcc libc6-dev make libunbound-dev libevent-dev libjemalloc-dev libsodium-dev uthash-dev
-CHECK_PACKAGES := libcmocka-dev nsd ldnsutils unbound dnsperf bind9-dnsutils \
+CHECK_PACKAGES := libcmocka-dev libjansson-dev nsd ldnsutils unbound dnsperf bind9-dnsutils \
 	python3 python3-pytest python3-pytest-timeout python3-dnspython \
 	iproute2 util-linux procps
 
@@ -195,4 +195,5 @@ clean:
 	rm -rf build
 
 -include tests/fuzz/rules.mk
+-include bench/rules.mk
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

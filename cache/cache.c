@@ -187,14 +187,18 @@ static enum entry_slot slot_for(const struct mx_answer *answer)
 	return SLOT_ANSWER;
 }
 
+/* by: what comes in its stead, or NULL. */
 static void drop(struct mx_cache *cache, struct shard *s,
 		 const struct mx_key *key, const struct place *place,
-		 enum entry_slot slot, struct entry **dead)
+		 enum entry_slot slot, struct entry *by, mx_instant now,
+		 struct entry **dead)
 {
 	struct entry *e = shard_find(s, key, place, slot);
 
 	if (e == NULL)
 		return;
+	if (by != NULL)
+		evict_inherit(by, e, now);
 	shard_remove(s, &cache->memory, e, dead);
 	s->replaced++;
 }
@@ -203,14 +207,15 @@ static void drop(struct mx_cache *cache, struct shard *s,
  * bogus one makes nothing untrue but what else went wrong. */
 static void drop_superseded(struct mx_cache *cache, struct shard *s,
 			    const struct mx_key *key, const struct place *place,
-			    enum entry_slot by, struct entry **dead)
+			    enum entry_slot slot, struct entry *by,
+			    mx_instant now, struct entry **dead)
 {
-	drop(cache, s, key, place, SLOT_BOGUS, dead);
-	drop(cache, s, key, place, SLOT_FAILURE, dead);
-	if (by == SLOT_BOGUS)
+	drop(cache, s, key, place, SLOT_BOGUS, by, now, dead);
+	drop(cache, s, key, place, SLOT_FAILURE, by, now, dead);
+	if (slot == SLOT_BOGUS)
 		return;
-	drop(cache, s, key, place, SLOT_ANSWER, dead);
-	drop(cache, s, key, place, SLOT_NXDOMAIN, dead);
+	drop(cache, s, key, place, SLOT_ANSWER, by, now, dead);
+	drop(cache, s, key, place, SLOT_NXDOMAIN, by, now, dead);
 }
 
 static bool sane(const struct mx_key *key, const struct mx_answer *answer)
@@ -231,8 +236,8 @@ static struct entry *build(struct mx_cache *cache, struct shard *s,
 
 	*ret_refused = &s->refused_too_big;
 	if (!sane(key, answer) ||
-	    !shard_fits(s, memory_charge(&cache->memory,
-					 entry_octets_needed(key, answer))))
+	    !shard_fits(s, slot, memory_charge(&cache->memory,
+					       entry_octets_needed(key, answer))))
 		return NULL;
 	e = entry_new(&cache->memory, key, slot,
 		      slot == SLOT_NXDOMAIN ? place->spot_nxdomain : place->spot,
@@ -254,9 +259,10 @@ bool mx_cache_put(struct mx_cache *cache, const struct mx_key *key,
 	if (answer->ttl_s > 0)
 		e = build(cache, s, key, &place, answer, now, &refused);
 	shard_lock(s);
-	drop_superseded(cache, s, key, &place, slot_for(answer), &dead);
+	drop_superseded(cache, s, key, &place, slot_for(answer), e, now,
+			&dead);
 	if (e != NULL) {
-		shard_insert(s, &cache->memory, e, &dead);
+		shard_insert(s, &cache->memory, e, now, &dead);
 		s->stored++;
 	} else if (refused != NULL) {
 		++*refused;
@@ -309,8 +315,8 @@ uint32_t mx_cache_put_failure(struct mx_cache *cache, const struct mx_key *key,
 		ttl_s = back_off(cache, last, now);
 		if (e != NULL) {
 			e->ttl_s = ttl_s;
-			drop(cache, s, key, &place, SLOT_FAILURE, &dead);
-			shard_insert(s, &cache->memory, e, &dead);
+			drop(cache, s, key, &place, SLOT_FAILURE, e, now, &dead);
+			shard_insert(s, &cache->memory, e, now, &dead);
 			s->stored++;
 		} else if (refused != NULL) {
 			++*refused;
@@ -355,7 +361,7 @@ void mx_cache_stats(struct mx_cache *cache, struct mx_cache_stats *ret)
 		struct shard *s = &cache->shards[i];
 
 		shard_lock(s);
-		ret->octets += s->octets + shard_table_octets(s, &cache->memory);
+		ret->octets += s->octets + shard_tables_octets(s, &cache->memory);
 		ret->entries += s->entries;
 		ret->stored += s->stored;
 		ret->replaced += s->replaced;

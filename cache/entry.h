@@ -54,7 +54,7 @@ struct entry {
 	uint8_t qname_len;
 	uint8_t rcode;
 	uint8_t slot : 2, kind : 2, state : 2, has_full : 1, has_why : 1;
-	uint8_t unused;
+	uint8_t queue : 2, uses : 2;  /* shard's lock, see evict.h */
 	/* and what the picture shows */
 };
 

@@ -1,7 +1,6 @@
 /* shard.c - see shard.h. */
 #include "shard.h"
 
-#include <assert.h>
 #include <string.h>
 
 #define OCTETS_PER_BUCKET 128u
@@ -11,26 +10,38 @@ static size_t table_len(uint32_t bucket_count)
 	return (size_t)bucket_count * sizeof(struct entry *);
 }
 
+static void free_tables(struct shard *s, const struct memory *m)
+{
+	memory_free_table(m, s->buckets, table_len(s->bucket_count));
+	memory_free_table(m, s->evict_table, s->evict_table_len);
+	s->buckets = NULL;
+	s->evict_table = NULL;
+}
+
 enum mx_error shard_init(struct shard *s, const struct memory *m,
 			 size_t budget_octets)
 {
 	size_t buckets = budget_octets / OCTETS_PER_BUCKET;
-	size_t table;
+	size_t tables;
 
 	memset(s, 0, sizeof *s);
 	s->bucket_count = buckets > UINT32_MAX ? UINT32_MAX : (uint32_t)buckets;
-	table = shard_table_octets(s, m);
-	if (s->bucket_count == 0 || table > budget_octets)
+	s->evict_table_len = evict_table_octets(budget_octets);
+	tables = shard_tables_octets(s, m);
+	if (s->bucket_count == 0 || tables > budget_octets)
 		return MX_E_CONFIG;
-	s->octets_max = budget_octets - table;
+	s->octets_max = budget_octets - tables;
 	s->buckets = memory_alloc_table(m, table_len(s->bucket_count));
-	if (s->buckets == NULL)
+	s->evict_table = memory_alloc_table(m, s->evict_table_len);
+	if (s->buckets == NULL || s->evict_table == NULL) {
+		free_tables(s, m);
 		return MX_E_NO_MEMORY;
+	}
 	if (pthread_mutex_init(&s->lock, NULL) != 0) {
-		memory_free_table(m, s->buckets, table_len(s->bucket_count));
-		s->buckets = NULL;
+		free_tables(s, m);
 		return MX_E_SYSTEM;
 	}
+	evict_init(&s->evict, s->octets_max, s->evict_table, s->evict_table_len);
 	return MX_OK;
 }
 
@@ -40,14 +51,15 @@ void shard_clear(struct shard *s, const struct memory *m)
 		return;
 	for (uint32_t i = 0; i < s->bucket_count; i++)
 		shard_bury(m, s->buckets[i]);
-	memory_free_table(m, s->buckets, table_len(s->bucket_count));
+	free_tables(s, m);
 	pthread_mutex_destroy(&s->lock);
 	memset(s, 0, sizeof *s);
 }
 
-size_t shard_table_octets(const struct shard *s, const struct memory *m)
+size_t shard_tables_octets(const struct shard *s, const struct memory *m)
 {
-	return memory_charge(m, table_len(s->bucket_count));
+	return memory_charge(m, table_len(s->bucket_count)) +
+		memory_charge(m, s->evict_table_len);
 }
 
 void shard_lock(struct shard *s)
@@ -114,41 +126,41 @@ struct entry *shard_lookup(struct shard *s, const struct mx_key *key,
 
 /* ---- changing ---- */
 
-/* One answer may not empty a shard. */
-bool shard_fits(const struct shard *s, size_t charge)
+bool shard_fits(const struct shard *s, enum entry_slot slot, size_t charge)
 {
-	return charge <= s->octets_max / 4;
+	return evict_fits(&s->evict, slot, charge);
 }
 
 void shard_remove(struct shard *s, const struct memory *m, struct entry *e,
 		  struct entry **dead)
 {
 	struct entry **link = bucket_of(s, e->spot);
+	size_t charge = memory_charge(m, entry_octets(e));
 
 	while (*link != e)
 		link = &(*link)->chain;
 	*link = e->chain;
-	evict_leave(&s->evict, e);
-	s->octets -= memory_charge(m, entry_octets(e));
+	evict_leave(&s->evict, e, charge);
+	s->octets -= charge;
 	s->entries--;
 	e->chain = *dead;
 	*dead = e;
 }
 
 void shard_insert(struct shard *s, const struct memory *m, struct entry *e,
-		  struct entry **dead)
+		  mx_instant now, struct entry **dead)
 {
 	size_t charge = memory_charge(m, entry_octets(e));
 	struct entry **bucket = bucket_of(s, e->spot);
+	struct entry *out;
 
-	assert(shard_fits(s, charge));
-	while (s->octets + charge > s->octets_max) {
-		shard_remove(s, m, evict_next(&s->evict), dead);
+	while ((out = evict_next(&s->evict, m, e, charge, now)) != NULL) {
+		shard_remove(s, m, out, dead);
 		s->evicted++;
 	}
 	e->chain = *bucket;
 	*bucket = e;
-	evict_enter(&s->evict, e);
+	evict_enter(&s->evict, e, charge);
 	s->octets += charge;
 	s->entries++;
 }
@@ -218,7 +230,7 @@ static const char *check_entry(const struct entry *e)
 
 const char *shard_check(const struct shard *s, const struct memory *m)
 {
-	size_t entries = 0, octets = 0;
+	size_t entries = 0, octets = 0, queued = 0;
 	const char *broken = NULL;
 
 	for (uint32_t i = 0; i < s->bucket_count && broken == NULL; i++) {
@@ -234,10 +246,12 @@ const char *shard_check(const struct shard *s, const struct memory *m)
 		}
 	}
 	if (broken == NULL)
-		broken = evict_check(&s->evict);
+		broken = evict_check(&s->evict, m);
 	if (broken != NULL)
 		return broken;
-	if (entries != s->entries || entries != s->evict.entries)
+	for (int i = 0; i < QUEUES; i++)
+		queued += s->evict.queues[i].entries;
+	if (entries != s->entries || entries != queued)
 		return "chains: fewer entries than counted";
 	if (octets != s->octets)
 		return "budget: octets are not the sum of the entries";

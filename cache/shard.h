@@ -8,6 +8,7 @@
  * The table is as large as it will ever be from the start, one bucket for
  * 128 octets of budget: hardly an entry is smaller, so chains stay short, and
  * there is no growing, which would hold the lock for milliseconds or fail.
+ * The table of those that were evicted is of a fixed size too (evict.h).
  */
 #ifndef MX_CACHE_SHARD_H
 #define MX_CACHE_SHARD_H
@@ -25,19 +26,21 @@ struct shard {
 	struct entry **buckets;
 	uint32_t bucket_count;
 	struct evict evict;
+	void *evict_table;
+	size_t evict_table_len;
 	size_t octets, octets_max; /* of entries alone, as charged */
 	size_t entries;
 	uint64_t stored, replaced, evicted, expired, refused_too_big,
 		refused_no_memory;
 };
 
-/* budget_octets: for table and entries. On error nothing is held. */
+/* budget_octets: for tables and entries. On error nothing is held. */
 enum mx_error shard_init(struct shard *s, const struct memory *m,
 			 size_t budget_octets);
 /* A zeroed shard is allowed. */
 void shard_clear(struct shard *s, const struct memory *m);
-/* What the table takes of the budget. */
-size_t shard_table_octets(const struct shard *s, const struct memory *m);
+/* What the tables take of the budget. */
+size_t shard_tables_octets(const struct shard *s, const struct memory *m);
 
 void shard_lock(struct shard *s);
 void shard_unlock(struct shard *s);
@@ -52,10 +55,10 @@ struct entry *shard_find(const struct shard *s, const struct mx_key *key,
 			 const struct place *place, enum entry_slot slot);
 
 /* A larger entry is not for this shard. */
-bool shard_fits(const struct shard *s, size_t charge);
+bool shard_fits(const struct shard *s, enum entry_slot slot, size_t charge);
 /* Evicts until there is room. e must fit, and its slot must be empty. */
 void shard_insert(struct shard *s, const struct memory *m, struct entry *e,
-		  struct entry **dead);
+		  mx_instant now, struct entry **dead);
 void shard_remove(struct shard *s, const struct memory *m, struct entry *e,
 		  struct entry **dead);
 /* Remove all entries at or below a name, see entry_under. How many. */

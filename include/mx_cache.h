@@ -10,6 +10,9 @@
  * Memory   size_octets bounds everything: entries as the allocator rounds
  *          them, tables, shards. An answer larger than a quarter of a shard
  *          (there is one for each MiB, at most 256) is not stored.
+ *          When there is no room, what was asked for only once goes first
+ *          (S3-FIFO, cache/evict.h). Failures have a 64th of their own: no
+ *          failure makes an answer go, nor an answer a failure.
  *
  * Keys are lower-cased wire QNAME, type, class, compared whole: the hash
  * (SipHash, random key per process) only finds the chain. DO, CD, AD, case,

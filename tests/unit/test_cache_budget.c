@@ -95,27 +95,6 @@ static void a_large_one_evicts_only_what_it_needs(void **state)
 	cache_done(cache);
 }
 
-static void failures_are_evicted_like_answers(void **state)
-{
-	struct mx_cache *cache = cache_of(65536);
-	struct mx_found found;
-	struct test_key k;
-	uint32_t last = 0;
-
-	(void)state;
-	mx_cache_put_failure(cache, key_of(&k, "dead", 1), MX_EDE_NONE, "", START);
-	assert_int_equal(mx_cache_get(cache, &k.key, START, true, out,
-				      sizeof out, &found), MX_HIT);
-	while (stats_of(cache).evicted < 1)
-		put_number(cache, last++, 200);
-	assert_int_equal(mx_cache_get(cache, &k.key, START, true, out,
-				      sizeof out, &found), MX_MISS);
-	/* Its back-off went with it. */
-	assert_int_equal(mx_cache_put_failure(cache, &k.key, MX_EDE_NONE, "",
-					      START + 1000), 1);
-	cache_done(cache);
-}
-
 /* ---- what is too large ---- */
 
 static void more_than_a_quarter_of_a_shard_is_not_stored(void **state)
@@ -367,7 +346,6 @@ int main(void)
 		cmocka_unit_test(the_oldest_goes_first),
 		cmocka_unit_test(put_again_is_not_the_oldest),
 		cmocka_unit_test(a_large_one_evicts_only_what_it_needs),
-		cmocka_unit_test(failures_are_evicted_like_answers),
 		cmocka_unit_test(more_than_a_quarter_of_a_shard_is_not_stored),
 		cmocka_unit_test(a_form_longer_than_a_message_is_not_stored),
 		cmocka_unit_test(sizes_that_make_no_cache),
