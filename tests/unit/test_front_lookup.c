@@ -298,6 +298,89 @@ static void callback_asks_while_a_resolver_is_replaced(void **state)
 	world_end(&w);
 }
 
+static void ask_two(struct call *call)
+{
+	look_up(call->w, call->other, "x.example.");
+	look_up(call->w, call->other + 1, "y.example.");
+}
+
+/* Callbacks may make the walk's next question be forgotten for want of room. */
+static void callback_makes_the_next_forgotten(void **state)
+{
+	static char few[] = "in-flight-max=16";
+	char *sets[] = { few }, name[32];
+	struct call a = { .then = ask_two }, fresh[2] = { 0 }, gone[15] = { 0 };
+	uint8_t buf[MX_CHANNEL_QUESTION_MAX];
+	struct mx_channel_question q;
+	struct world w;
+
+	(void)state;
+	world_begin(&w, sets, 1);
+	world_resolver_comes(&w, 0);
+	a.other = fresh;
+	look_up(&w, &a, "a.example.");
+	for (int i = 0; i < 2; i++) {
+		expect(&w, "a.example.");
+		world_resolver_dies(&w, 0);
+		world_resolver_comes(&w, 0);
+	}
+	expect(&w, "a.example.");
+	for (int i = 0; i < 15; i++) {
+		snprintf(name, sizeof name, "n%d.example.", i);
+		look_up(&w, &gone[i], name);
+		expect(&w, name);
+		mx_lookup_cancel(w.worker->lookups, &gone[i].lookup);
+	}
+	world_resolver_dies(&w, 0);
+	world_resolver_comes(&w, 0);
+	assert_int_equal(a.heard, 1);
+	int asked = 0;
+	for (world_turn(&w); world_question(&w, 0, &q, buf); asked++) {
+		name[0] = (char)q.key.qname[1];
+		assert_true(memcmp(q.key.qname, "\2n0", 3) != 0);
+		if (name[0] == 'x' || name[0] == 'y') {
+			snprintf(name + 1, sizeof name - 1, ".example.");
+			answer(&w, q.id, name);
+		}
+	}
+	assert_int_equal(asked, 16);
+	world_turn(&w);
+	assert_int_equal(fresh[0].heard, 1);
+	assert_int_equal(fresh[1].heard, 1);
+	assert_int_equal(fresh[1].err, MX_OK);
+	world_end(&w);
+}
+
+static void ask_until_other_heard(struct call *call)
+{
+	if (!call->other->heard)
+		look_up(call->w, call, "a.example.");
+}
+
+/* Who asks again from its callback what the cache has takes turns with the
+ * rest of the loop. */
+static void callback_asks_over_and_over(void **state)
+{
+	struct world w;
+	struct call a = { 0 }, b = { 0 };
+
+	(void)state;
+	begin(&w);
+	look_up(&w, &a, "a.example.");
+	answer(&w, expect(&w, "a.example."), "a.example.");
+	world_turn(&w);
+	a.then = ask_until_other_heard;
+	a.other = &b;
+	look_up(&w, &b, "c.example.");
+	uint32_t id = expect(&w, "c.example.");
+	look_up(&w, &a, "a.example.");
+	answer(&w, id, "c.example.");
+	world_turn(&w);
+	assert_true(a.heard > 1);
+	assert_int_equal(b.heard, 1);
+	world_end(&w);
+}
+
 /* The socket says that it is broken to whoever uses it first. If that is a
  * question, the answers that are still in it must not be lost. */
 static void last_answers_before_a_failed_send(void **state)
@@ -475,6 +558,8 @@ int main(void)
 		cmocka_unit_test(callback_cancels_another_waiter),
 		cmocka_unit_test(callback_asks_the_same_again),
 		cmocka_unit_test(callback_asks_while_a_resolver_is_replaced),
+		cmocka_unit_test(callback_makes_the_next_forgotten),
+		cmocka_unit_test(callback_asks_over_and_over),
 		cmocka_unit_test(last_answers_before_a_failed_send),
 		cmocka_unit_test(answer_of_another_resolver),
 		cmocka_unit_test(zone_goes_to_one_resolver),

@@ -90,6 +90,41 @@ static void no_descriptors_nobody_idle(void **state)
 	world_end(&w);
 }
 
+/* More in one segment than is served in one go. */
+static void many_in_one_segment(void **state)
+{
+	enum { MANY = 300 };
+	static const uint8_t query[] = { 0, 27, 0, 7, 1, 0, 0, 1, 0, 0, 0, 0,
+					 0, 0, 9, 'l', 'o', 'c', 'a', 'l', 'h',
+					 'o', 's', 't', 0, 0, 1, 0, 1 };
+	static uint8_t all[MANY * sizeof query];
+	struct world w;
+	uint8_t reply[2 + 27 + 16];
+
+	(void)state;
+	world_begin(&w, NULL, 0);
+	int client = world_client(&w, 1, true);
+	for (size_t i = 0; i < MANY; i++) {
+		memcpy(all + i * sizeof query, query, sizeof query);
+		all[i * sizeof query + 2] = (uint8_t)(i >> 8);
+		all[i * sizeof query + 3] = (uint8_t)i;
+	}
+	assert_int_equal(send(client, all, sizeof all, 0), sizeof all);
+	shutdown(client, SHUT_WR);
+	/* All are there at once: in the order in which they were asked. */
+	for (size_t i = 0; i < MANY; i++) {
+		assert_true(world_readable(&w, client));
+		assert_int_equal(recv(client, reply, sizeof reply, MSG_WAITALL),
+				 sizeof reply);
+		assert_int_equal(reply[2] << 8 | reply[3], i);
+	}
+	assert_true(world_readable(&w, client));
+	assert_int_equal(recv(client, reply, 1, 0), 0);
+	close(client);
+	assert_int_equal(world_count(&w, "local"), MANY);
+	world_end(&w);
+}
+
 static void put_answer(struct world *w)
 {
 	static uint8_t octets[12 + 20000] = { 0xc0, 12, 2, 0x9a, 0, 1,
@@ -143,6 +178,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_descriptors),
 		cmocka_unit_test(no_descriptors_nobody_idle),
+		cmocka_unit_test(many_in_one_segment),
 		cmocka_unit_test(no_memory_for_a_reply),
 	};
 

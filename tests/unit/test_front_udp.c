@@ -140,6 +140,9 @@ static void replies_from_where_it_was_asked(void **state)
 				&((struct sockaddr_in *)&at)->sin_addr), 1);
 		ask_at(&w, (struct sockaddr *)&at, sizeof(struct sockaddr_in));
 		world_pass(&w, 30000);
+		/* The next one shares its buffers, and is bound to one. */
+		ask_at(&w, (struct sockaddr *)&w.udp, sizeof w.udp);
+		world_pass(&w, 30000);
 	}
 	assert_int_equal(world_count(&w, "send_errors"), 0);
 	world_end(&w);
