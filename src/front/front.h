@@ -81,6 +81,21 @@ struct local_room {
 bool local_answer(const struct mx_local *local, const struct mx_key *key,
 		  struct local_room *room, struct mx_answer *ret);
 
+/* ---- stale.c: what may be given past its TTL ---- */
+
+/* RFC 8767 section 5: a question that failed, and has a stale answer, is not
+ * asked again for this long. */
+#define STALE_RECHECK_S 30u
+
+struct stale_rules;
+struct stale_rules *stale_rules_new(const struct mx_config *config);
+void stale_rules_free(struct stale_rules *rules);
+/* Whether the rules for mail, and the operator's, let key's answers be given
+ * past their TTL. */
+bool stale_allowed(const struct stale_rules *rules, const struct mx_key *key);
+/* 0 without serve-stale. */
+uint32_t stale_max_s(const struct mx_config *config);
+
 /* ---- reply.c: the octets of a reply ---- */
 
 struct reply_ede {

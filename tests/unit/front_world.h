@@ -31,7 +31,10 @@
 #include "../../src/front/front.h"
 #include "mx_log.h"
 
+#define WORLD_WALL_MS 1700000000000 /* at the beginning of each world */
+
 static mx_instant world_now = 1000000;
+static int64_t world_wall_ahead_ms = WORLD_WALL_MS;
 
 mx_instant mx_clock_now(void)
 {
@@ -40,7 +43,7 @@ mx_instant mx_clock_now(void)
 
 int64_t mx_clock_wall_ms(void)
 {
-	return 1700000000000 + world_now;
+	return world_now + world_wall_ahead_ms;
 }
 
 #define WORLD_RESOLVERS 4
@@ -280,6 +283,7 @@ static inline void world_begin(struct world *w, char *const *sets,
 	for (size_t i = 0; i < set_count; i++)
 		all[count++] = sets[i];
 	memset(w, 0, sizeof *w);
+	world_wall_ahead_ms = WORLD_WALL_MS - world_now;
 	mx_log_init("test", MX_LOG_ERROR);
 	signal(SIGPIPE, SIG_IGN);
 	assert_true(sodium_init() >= 0);
@@ -290,6 +294,7 @@ static inline void world_begin(struct world *w, char *const *sets,
 		.size_octets = w->config.cache_size,
 		.failure_ttl_min_s = (uint32_t)w->config.failure_ttl_min,
 		.failure_ttl_max_s = (uint32_t)w->config.failure_ttl_max,
+		.stale_max_s = stale_max_s(&w->config),
 	};
 	assert_int_equal(mx_cache_new(&cache, &w->cache), MX_OK);
 	assert_non_null(w->limits = limits_new(&w->config));
