@@ -154,7 +154,7 @@ static void describe(const struct entry *e, const struct mx_form *form,
 static bool mark(const struct mx_cache *cache, struct entry *e)
 {
 	if (e->marked || cache->refresh_hits == 0 ||
-	    e->turn < cache->refresh_hits ||
+	    e->turn + e->awaited < cache->refresh_hits ||
 	    (e->slot != SLOT_ANSWER && e->slot != SLOT_NXDOMAIN))
 		return false;
 	e->marked = 1;

@@ -147,6 +147,7 @@ struct entry *entry_new(const struct memory *m, const struct mx_key *key,
 	e->may_stale = answer->may_stale && slot == SLOT_ANSWER &&
 		answer->kind == MX_ANSWER_POSITIVE;
 	e->has_signed_until = answer->has_signed_until;
+	e->awaited = answer->awaited;
 	e->slot = slot & 3u;
 	e->kind = answer->kind & 3u;
 	e->state = answer->state & 3u;

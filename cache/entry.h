@@ -53,7 +53,7 @@ struct entry {
 	uint16_t qtype, qclass;
 	uint16_t turn;		      /* shard's lock: hits so far */
 	uint8_t qname_len;
-	uint8_t rcode : 4, may_stale : 1, has_signed_until : 1;
+	uint8_t rcode : 4, may_stale : 1, has_signed_until : 1, awaited : 1;
 	uint8_t marked : 1;	      /* shard's lock: see mx_found.refresh */
 	uint8_t slot : 2, kind : 2, state : 2, has_full : 1, has_why : 1;
 	uint8_t queue : 2, uses : 2;  /* shard's lock, see evict.h */

@@ -70,7 +70,8 @@ struct mx_answer {
 	 * by serial number arithmetic (RFC 4034 section 3.1.5). */
 	bool has_signed_until;
 	uint32_t signed_until;
-	bool may_stale; /* the front's word: it may be given past its TTL */
+	bool may_stale; /* it may be given past its TTL */
+	bool awaited;	/* a client waits for it: its first hit, so to speak */
 	struct mx_form plain; /* without DNSSEC RRs, except those asked for */
 	struct mx_form full;  /* with them; full.octets == plain.octets where
 				 both are the same */

@@ -74,7 +74,7 @@ struct mx_found {
 	mx_instant expires;
 	bool stale;
 	/* True for one hit of each answer that is asked for refresh_hits times
-	 * or more while it lives: whoever got it sees to it that the question
+	 * or more, the one it was awaited for included: whoever got it sees to it that the question
 	 * is asked again when it has expired. */
 	bool refresh;
 };

@@ -69,6 +69,8 @@
 	  "a client waits this long for a fresh answer before it gets a stale one") \
 	X(stale_never, "stale-never", LIST, "", 0, 1000, "ZONE", \
 	  "nothing at and below ZONE is given past its TTL; answers of addresses in 127.0.0.0/8, as DNSBLs give, never are") \
+	X(refresh, "refresh", BOOL, "yes", 0, 0, "yes|no", \
+	  "what was asked for at least twice is asked again as soon as its TTL has run out") \
 	X(query_deadline, "query-deadline", MSEC, "4s", 100, 4500, "ms", \
 	  "a client hears SERVFAIL after this; the work goes on") \
 	X(question_lifetime, "question-lifetime", SECS, "1m", 5, 600, "s", \

@@ -30,6 +30,8 @@
 	X(bogus, 0, "answered SERVFAIL because validation failed") \
 	X(truncated, 0, "replies sent with TC because they did not fit") \
 	X(send_errors, 0, "replies the socket did not take") \
+	X(refreshes, 0, "questions asked again because their answers, asked for often, ran out") \
+	X(refreshes_dropped, 0, "of those that were to be asked again, not asked for want of room") \
 	X(upstream_answers, 0, "answers that came back from a resolver") \
 	X(upstream_failures, 0, "of these, without usable data") \
 	X(upstream_rejected, 0, "of these, malformed or to another question") \

@@ -18,6 +18,11 @@
  * another: it may be what kills them. */
 #define DEATHS_MAX 3
 
+/* Questions that a worker asks again at the same time with nobody waiting, and
+ * how soon it looks whether there is room for more. */
+#define REFRESHING_MAX 64
+#define REFRESHING_FULL_MS 50
+
 /* A cached answer, copied, until its callback runs. */
 struct mx_ready {
 	struct mx_found found;
@@ -49,6 +54,9 @@ struct mx_lookups {
 
 	struct mx_ingest_room *room;
 	struct mx_ingest_limits ttl_limits;
+	struct refreshes *refreshes;
+	struct event *refresh_timer;
+	unsigned refreshing;
 	struct stale_rules *stale;
 	uint8_t stale_octets[MX_MESSAGE_MAX]; /* of the answer being given */
 };
@@ -253,6 +261,7 @@ static void question_detach(struct mx_lookups *l, struct mx_question *question)
 	TAILQ_REMOVE(&l->by_age, question, by_age);
 	upstream_forget(l->upstream[question->resolver], question);
 	limits_question_end(l->limits);
+	l->refreshing -= question->refresh;
 }
 
 /* Make room by forgetting the oldest question that nobody waits for. The
@@ -287,14 +296,15 @@ static bool make_room(struct mx_lookups *l)
 	return true;
 }
 
+/* A question for a refresh takes no other's place. */
 static struct mx_question *question_new(struct mx_lookups *l,
-					const struct mx_key *key,
+					const struct mx_key *key, bool refresh,
 					mx_instant now)
 {
 	struct mx_question *question;
 	unsigned len;
 
-	if (!make_room(l))
+	if (refresh ? !limits_question(l->limits) : !make_room(l))
 		return NULL;
 	question = calloc(1, sizeof(*question));
 	if (!question || !slot_take(l, question)) {
@@ -316,6 +326,8 @@ static struct mx_question *question_new(struct mx_lookups *l,
 		return NULL;
 	}
 	TAILQ_INSERT_TAIL(&l->by_age, question, by_age);
+	question->refresh = refresh;
+	l->refreshing += refresh;
 	return question;
 }
 
@@ -427,6 +439,17 @@ static void log_failure(const struct mx_question *question, const char *what,
 		       *why ? ": " : "", why);
 }
 
+/* By a client, not by us alone. */
+static bool awaited(const struct mx_question *question)
+{
+	const struct mx_lookup *lookup;
+
+	TAILQ_FOREACH(lookup, &question->waiting, by_question)
+		if (lookup->client != MX_LOOKUP_INTERNAL)
+			return true;
+	return false;
+}
+
 void lookups_answer(struct mx_lookups *l, unsigned resolver,
 		    const struct mx_channel_answer *channel)
 {
@@ -473,6 +496,7 @@ void lookups_answer(struct mx_lookups *l, unsigned resolver,
 		answer.why = why;
 		log_failure(question, "validation failed", why);
 	}
+	answer.awaited = awaited(question);
 	answer.may_stale = answer.may_stale &&
 			   stale_allowed(l->stale, &question->key);
 	/* Stored before the replies go out: a waiter's next query may be
@@ -720,7 +744,7 @@ enum mx_lookup_way mx_lookup_missed(struct mx_lookups *l,
 	struct mx_question *question = question_find(l, key);
 	enum mx_lookup_way way = question ? MX_LOOKUP_JOINED : MX_LOOKUP_ASKED;
 	if (!question)
-		question = question_new(l, key, now);
+		question = question_new(l, key, false, now);
 	if (!question) {
 		limits_wait_end(l->limits, client);
 		turn_away(l, key, lookup);
@@ -764,6 +788,8 @@ static bool take_from_cache(struct mx_lookups *l, const struct mx_key *key,
 	if (ready->found.kind == MX_ANSWER_FAILURE)
 		find_stale(l, key, lookup->full, ready->octets, &ready->found);
 	keep_ready(lookup, ready);
+	if (lookup->ready->found.refresh)
+		lookups_refresh(l, key, &lookup->ready->found, mx_clock_now());
 	return true;
 }
 
@@ -798,6 +824,72 @@ void mx_lookup_cancel(struct mx_lookups *l, struct mx_lookup *lookup)
 size_t lookups_waiting(const struct mx_lookups *l)
 {
 	return l->waiting;
+}
+
+/* ---- asking again ---- */
+
+/* Nobody waits for it, so it is the first to be forgotten when a client's
+ * question needs the room. */
+static void ask_again(struct mx_lookups *l, const struct mx_key *key,
+		      mx_instant now)
+{
+	struct mx_question *question;
+
+	/* A client came before, or failed to get it. */
+	if (question_find(l, key) || mx_cache_has(l->cache, key, now))
+		return;
+	question = question_new(l, key, true, now);
+	if (!question) {
+		mx_count(l->counters, refreshes_dropped, 1);
+		return;
+	}
+	mx_count(l->counters, refreshes, 1);
+	upstream_ask(l->upstream[question->resolver], question);
+	if (TAILQ_FIRST(&l->by_age) == question)
+		arm(l, now);
+}
+
+static void arm_refresh(struct mx_lookups *l, mx_instant now)
+{
+	mx_instant at = refreshes_next(l->refreshes);
+
+	if (at == INT64_MAX)
+		return;
+
+	mx_instant least = l->refreshing < REFRESHING_MAX ? 0
+							  : REFRESHING_FULL_MS;
+	mx_instant wait = at - now > least ? at - now : least;
+	struct timeval tv = { .tv_sec = wait / 1000,
+			      .tv_usec = wait % 1000 * 1000 };
+	evtimer_add(l->refresh_timer, &tv);
+}
+
+static void on_refresh(evutil_socket_t fd, short what, void *arg)
+{
+	struct mx_lookups *l = arg;
+	mx_instant now = mx_clock_now();
+	struct refresh *refresh;
+
+	(void)fd;
+	(void)what;
+	while (l->refreshing < REFRESHING_MAX &&
+	       (refresh = refreshes_take(l->refreshes, now))) {
+		ask_again(l, &refresh->key, now);
+		free(refresh);
+	}
+	arm_refresh(l, now);
+}
+
+void lookups_refresh(struct mx_lookups *l, const struct mx_key *key,
+		     const struct mx_found *found, mx_instant now)
+{
+	mx_instant first = refreshes_next(l->refreshes);
+
+	if (!refreshes_add(l->refreshes, key, found->expires, now,
+			   mx_clock_wall_ms()))
+		mx_count(l->counters, refreshes_dropped, 1);
+	if (refreshes_next(l->refreshes) < first)
+		arm_refresh(l, now);
 }
 
 /* ---- set up and tear down ---- */
@@ -841,10 +933,12 @@ struct mx_lookups *lookups_new(struct event_base *base,
 	l->upstream = calloc(l->resolver_count, sizeof(struct upstream *));
 	l->room = mx_ingest_room_new();
 	l->stale = stale_rules_new(config);
+	l->refreshes = refreshes_new();
+	l->refresh_timer = evtimer_new(base, on_refresh, l);
 	l->timer = evtimer_new(base, on_timer, l);
 	l->deliver = event_new(base, -1, 0, on_deliver, l);
 	if (!l->by_slot || !l->upstream || !l->room || !l->stale || !l->timer ||
-	    !l->deliver)
+	    !l->deliver || !l->refreshes || !l->refresh_timer)
 		goto fail;
 	for (unsigned i = 0; i < l->resolver_count; i++)
 		if (!(l->upstream[i] = upstream_new(l, base, i)))
@@ -878,6 +972,9 @@ void lookups_free(struct mx_lookups *l)
 		event_free(l->deliver);
 	mx_ingest_room_free(l->room);
 	stale_rules_free(l->stale);
+	if (l->refresh_timer)
+		event_free(l->refresh_timer);
+	refreshes_free(l->refreshes);
 	free(l->upstream);
 	free(l->by_slot);
 	free(l);

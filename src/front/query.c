@@ -127,6 +127,8 @@ static bool reply_cached(struct worker *worker, struct ask *ask, mx_instant now,
 	} else {
 		mx_count(&worker->counters, hits, 1);
 	}
+	if (found.refresh)
+		lookups_refresh(worker->lookups, &ask->key, &found, now);
 	if (found.state == MX_BOGUS && !q->cd) {
 		mx_count(&worker->counters, bogus, 1);
 		*ret_len = reply_error(ask, MX_RCODE_SERVFAIL, found.ede,
