@@ -8,6 +8,9 @@
 #include "shard.h"
 
 #define SHARDS_MAX 256u
+
+/* RFC 8767 section 5 recommends it. */
+#define STALE_TTL_S 30u
 #define SHARD_OCTETS_MIN (1024u * 1024u)
 
 /* RFC 9520 section 3.2 lets no failure last longer than five minutes; the
@@ -21,6 +24,8 @@ struct mx_cache {
 	struct hasher hasher;
 	size_t octets_max;
 	uint32_t failure_min_s, failure_max_s;
+	uint32_t stale_max_s;
+	uint16_t refresh_hits; /* 0: never */
 	uint32_t shard_count; /* a power of two */
 	struct shard *shards;
 };
@@ -86,6 +91,8 @@ enum mx_error mx_cache_new(const struct mx_cache_config *config,
 		config->failure_ttl_min_s : 1;
 	cache->failure_max_s = config->failure_ttl_max_s > cache->failure_min_s ?
 		config->failure_ttl_max_s : cache->failure_min_s;
+	cache->stale_max_s = config->stale_max_s;
+	cache->refresh_hits = config->refresh_hits;
 	err = hasher_init(&cache->hasher, config->hash_key,
 			  config->hash_constant);
 	if (err == MX_OK)
@@ -137,19 +144,41 @@ static void describe(const struct entry *e, const struct mx_form *form,
 	ret->nscount = form->nscount;
 	ret->arcount = form->arcount;
 	ret->len = form->len;
-	ret->ttl_left_s = e->ttl_s - entry_age_s(e, now);
+	ret->expires = e->stored + (mx_instant)e->ttl_s * 1000;
+	ret->stale = !entry_live(e, now);
+	ret->ttl_left_s = ret->stale ? 0 : e->ttl_s - entry_age_s(e, now);
+	ret->refresh = false;
 }
 
-static void give(struct shard *s, struct entry *e, mx_instant now, bool full,
-		 uint8_t *out, size_t room, struct mx_found *ret)
+/* The hits so far are what turned it. */
+static bool mark(const struct mx_cache *cache, struct entry *e)
+{
+	if (e->marked || cache->refresh_hits == 0 ||
+	    e->turn + e->awaited < cache->refresh_hits ||
+	    (e->slot != SLOT_ANSWER && e->slot != SLOT_NXDOMAIN))
+		return false;
+	e->marked = 1;
+	return true;
+}
+
+static void give(const struct mx_cache *cache, struct shard *s,
+		 struct entry *e, mx_instant now, bool full, uint8_t *out,
+		 size_t room, struct mx_found *ret)
 {
 	struct mx_form form;
 
 	entry_form(e, full, &form);
 	describe(e, &form, now, ret);
 	ret->copied = form.len <= room;
-	if (ret->copied && form.len > 0)
-		mx_form_write(&form, entry_age_s(e, now), e->turn++, out);
+	if (ret->stale) {
+		if (ret->copied)
+			mx_form_write_stale(&form, STALE_TTL_S, out);
+	} else {
+		if (ret->copied && form.len > 0)
+			mx_form_write(&form, entry_age_s(e, now), e->turn++,
+				      out);
+		ret->refresh = mark(cache, e);
+	}
 	evict_touch(&s->evict, e);
 }
 
@@ -164,9 +193,39 @@ enum mx_hit mx_cache_get(struct mx_cache *cache, const struct mx_key *key,
 	shard_lock(s);
 	e = shard_lookup(s, key, &place, now);
 	if (e != NULL)
-		give(s, e, now, full, out, room, ret);
+		give(cache, s, e, now, full, out, room, ret);
 	shard_unlock(s);
 	return e != NULL ? MX_HIT : MX_MISS;
+}
+
+enum mx_hit mx_cache_get_stale(struct mx_cache *cache, const struct mx_key *key,
+			       mx_instant now, int64_t wall_ms, bool full,
+			       uint8_t *out, size_t room, struct mx_found *ret)
+{
+	struct place place;
+	struct shard *s = locate(cache, key, &place);
+	struct entry *e;
+
+	shard_lock(s);
+	e = shard_lookup_stale(s, key, &place, now, wall_ms,
+			       cache->stale_max_s);
+	if (e != NULL)
+		give(cache, s, e, now, full, out, room, ret);
+	shard_unlock(s);
+	return e != NULL ? MX_HIT : MX_MISS;
+}
+
+bool mx_cache_has(struct mx_cache *cache, const struct mx_key *key,
+		  mx_instant now)
+{
+	struct place place;
+	struct shard *s = locate(cache, key, &place);
+	bool has;
+
+	shard_lock(s);
+	has = shard_lookup(s, key, &place, now) != NULL;
+	shard_unlock(s);
+	return has;
 }
 
 /* ---- put ---- */
@@ -218,6 +277,20 @@ static void drop_superseded(struct mx_cache *cache, struct shard *s,
 	drop(cache, s, key, place, SLOT_NXDOMAIN, by, now, dead);
 }
 
+/* libunbound counts in whole seconds: in the second in which an answer runs
+ * out it gives it once more, with TTL 0. That is the old answer's own echo,
+ * and would otherwise end it just before it may be needed as a stale one. */
+static bool is_echo(const struct shard *s, const struct mx_key *key,
+		    const struct place *place, const struct mx_answer *answer)
+{
+	const struct entry *e;
+
+	if (answer->ttl_s > 0 || slot_for(answer) != SLOT_ANSWER)
+		return false;
+	e = shard_find(s, key, place, SLOT_ANSWER);
+	return e != NULL && e->may_stale && entry_says(e, answer);
+}
+
 static bool sane(const struct mx_key *key, const struct mx_answer *answer)
 {
 	return key->qname_len > 0 && answer->plain.len <= MX_MESSAGE_MAX &&
@@ -259,8 +332,14 @@ bool mx_cache_put(struct mx_cache *cache, const struct mx_key *key,
 	if (answer->ttl_s > 0)
 		e = build(cache, s, key, &place, answer, now, &refused);
 	shard_lock(s);
-	drop_superseded(cache, s, key, &place, slot_for(answer), e, now,
-			&dead);
+	if (is_echo(s, key, &place, answer)) {
+		drop(cache, s, key, &place, SLOT_BOGUS, NULL, now, &dead);
+		drop(cache, s, key, &place, SLOT_FAILURE, NULL, now, &dead);
+		drop(cache, s, key, &place, SLOT_NXDOMAIN, NULL, now, &dead);
+	} else {
+		drop_superseded(cache, s, key, &place, slot_for(answer), e,
+				now, &dead);
+	}
 	if (e != NULL) {
 		shard_insert(s, &cache->memory, e, now, &dead);
 		s->stored++;
@@ -291,6 +370,14 @@ static uint32_t back_off(const struct mx_cache *cache, const struct entry *last,
 uint32_t mx_cache_put_failure(struct mx_cache *cache, const struct mx_key *key,
 			      uint16_t ede, const char *why, mx_instant now)
 {
+	return mx_cache_put_failure_least(cache, key, ede, why, 0, now);
+}
+
+uint32_t mx_cache_put_failure_least(struct mx_cache *cache,
+				    const struct mx_key *key, uint16_t ede,
+				    const char *why, uint32_t least_s,
+				    mx_instant now)
+{
 	const struct mx_answer failure = {
 		.kind = MX_ANSWER_FAILURE, .state = MX_INDETERMINATE,
 		.rcode = MX_RCODE_SERVFAIL, .ede = ede, .why = why,
@@ -313,6 +400,7 @@ uint32_t mx_cache_put_failure(struct mx_cache *cache, const struct mx_key *key,
 		}
 	} else {
 		ttl_s = back_off(cache, last, now);
+		ttl_s = ttl_s > least_s ? ttl_s : least_s;
 		if (e != NULL) {
 			e->ttl_s = ttl_s;
 			drop(cache, s, key, &place, SLOT_FAILURE, e, now, &dead);

@@ -62,11 +62,17 @@ static size_t why_at(const struct entry *e)
 		form_octets(full->ttl_count, full->len);
 }
 
-size_t entry_octets(const struct entry *e)
+static size_t signed_until_at(const struct entry *e)
 {
 	size_t at = why_at(e);
 
 	return e->has_why ? at + 3 + ((const uint8_t *)e)[at + 2] : at;
+}
+
+size_t entry_octets(const struct entry *e)
+{
+	return signed_until_at(e) +
+		(e->has_signed_until ? sizeof(uint32_t) : 0);
 }
 
 size_t entry_octets_needed(const struct mx_key *key,
@@ -78,7 +84,9 @@ size_t entry_octets_needed(const struct mx_key *key,
 	if (has_full(answer))
 		at = even(at) + sizeof(struct packed_form) +
 			form_octets(answer->full.ttl_count, answer->full.len);
-	return has_why(answer) ? at + 3 + why_len(answer) : at;
+	if (has_why(answer))
+		at += 3 + why_len(answer);
+	return at + (answer->has_signed_until ? sizeof(uint32_t) : 0);
 }
 
 /* ---- writing ---- */
@@ -135,7 +143,11 @@ struct entry *entry_new(const struct memory *m, const struct mx_key *key,
 	e->qtype = slot == SLOT_NXDOMAIN ? 0 : key->qtype;
 	e->qclass = key->qclass;
 	e->qname_len = key->qname_len;
-	e->rcode = answer->rcode;
+	e->rcode = answer->rcode & 15u;
+	e->may_stale = answer->may_stale && slot == SLOT_ANSWER &&
+		answer->kind == MX_ANSWER_POSITIVE;
+	e->has_signed_until = answer->has_signed_until;
+	e->awaited = answer->awaited;
 	e->slot = slot & 3u;
 	e->kind = answer->kind & 3u;
 	e->state = answer->state & 3u;
@@ -151,6 +163,9 @@ struct entry *entry_new(const struct memory *m, const struct mx_key *key,
 	}
 	if (e->has_why)
 		append_why(block + why_at(e), answer);
+	if (e->has_signed_until)
+		append(block + signed_until_at(e), &answer->signed_until,
+		       sizeof answer->signed_until);
 	return e;
 }
 
@@ -201,6 +216,59 @@ uint32_t entry_age_s(const struct entry *e, mx_instant now)
 bool entry_live(const struct entry *e, mx_instant now)
 {
 	return entry_age_s(e, now) < e->ttl_s;
+}
+
+/* Strictly before the end, compared as RFC 4034 section 3.1.5 has it. Secure
+ * data without a signature in sight have no end that could be kept. */
+static bool signatures_hold(const struct entry *e, int64_t wall_ms)
+{
+	uint32_t until;
+
+	if (e->state != MX_SECURE)
+		return true;
+	if (!e->has_signed_until)
+		return false;
+	memcpy(&until, (const uint8_t *)e + signed_until_at(e), sizeof until);
+	return (int32_t)(until - (uint32_t)(wall_ms / 1000)) > 0;
+}
+
+bool entry_stale(const struct entry *e, mx_instant now, int64_t wall_ms,
+		 uint32_t max_s)
+{
+	uint32_t age_s = entry_age_s(e, now);
+
+	return e->may_stale && age_s >= e->ttl_s && age_s - e->ttl_s < max_s &&
+		signatures_hold(e, wall_ms);
+}
+
+static bool form_says(const struct mx_form *a, const struct mx_form *b)
+{
+	size_t at = 0;
+
+	if (a->len != b->len || a->ttl_count != b->ttl_count ||
+	    a->ancount != b->ancount || a->nscount != b->nscount)
+		return false;
+	for (unsigned i = 0; i < a->ttl_count; i++) {
+		if (a->ttl_at[i] != b->ttl_at[i] ||
+		    memcmp(a->octets + at, b->octets + at,
+			   a->ttl_at[i] - at) != 0)
+			return false;
+		at = a->ttl_at[i] + sizeof(uint32_t);
+	}
+	return memcmp(a->octets + at, b->octets + at, a->len - at) == 0;
+}
+
+bool entry_says(const struct entry *e, const struct mx_answer *answer)
+{
+	struct mx_form plain, full;
+
+	if (e->kind != (answer->kind & 3u) || e->state != (answer->state & 3u) ||
+	    e->rcode != (answer->rcode & 15u) || answer->plain.len == 0)
+		return false;
+	entry_form(e, false, &plain);
+	entry_form(e, true, &full);
+	return form_says(&plain, &answer->plain) &&
+		form_says(&full, &answer->full);
 }
 
 void entry_form(const struct entry *e, bool full, struct mx_form *ret)

@@ -13,6 +13,7 @@
  *   |pad| struct packed_form | ttl_at | octets        |   |ede|len| why |
  *   |0-1| of the full form   | full   | full          |   | 2 | 1 |     |
  *   +---+--------------------+--------+---------------+   +---+---+-----+
+ *   and last, if has_signed_until, its four octets.
  *
  * The plain form with its offsets is one stretch, so that something that
  * knows no more than this picture can copy it out.
@@ -52,7 +53,8 @@ struct entry {
 	uint16_t qtype, qclass;
 	uint16_t turn;		      /* shard's lock: hits so far */
 	uint8_t qname_len;
-	uint8_t rcode;
+	uint8_t rcode : 4, may_stale : 1, has_signed_until : 1, awaited : 1;
+	uint8_t marked : 1;	      /* shard's lock: see mx_found.refresh */
 	uint8_t slot : 2, kind : 2, state : 2, has_full : 1, has_why : 1;
 	uint8_t queue : 2, uses : 2;  /* shard's lock, see evict.h */
 	/* and what the picture shows */
@@ -80,6 +82,13 @@ bool entry_under(const struct entry *e, const uint8_t *qname,
 uint32_t entry_age_s(const struct entry *e, mx_instant now);
 /* Until stored + ttl_s, exclusive. */
 bool entry_live(const struct entry *e, mx_instant now);
+
+/* Past its TTL for less than max_s seconds, of the kind that may be given
+ * then, and not secure by a signature that has ended. */
+bool entry_stale(const struct entry *e, mx_instant now, int64_t wall_ms,
+		 uint32_t max_s);
+/* The answer has the same RRs, in the same order; TTLs are not compared. */
+bool entry_says(const struct entry *e, const struct mx_answer *answer);
 
 /* Views into the block. */
 void entry_form(const struct entry *e, bool full, struct mx_form *ret);

@@ -124,6 +124,22 @@ struct entry *shard_lookup(struct shard *s, const struct mx_key *key,
 	return NULL;
 }
 
+/* Whatever puts the answer ends the name's NXDOMAIN and the key's bogus
+ * answer: one that is there, live or not, was heard later. */
+struct entry *shard_lookup_stale(const struct shard *s,
+				 const struct mx_key *key,
+				 const struct place *place, mx_instant now,
+				 int64_t wall_ms, uint32_t max_s)
+{
+	struct entry *e = shard_find(s, key, place, SLOT_ANSWER);
+
+	if (e == NULL || !entry_stale(e, now, wall_ms, max_s) ||
+	    shard_find(s, key, place, SLOT_NXDOMAIN) != NULL ||
+	    shard_find(s, key, place, SLOT_BOGUS) != NULL)
+		return NULL;
+	return e;
+}
+
 /* ---- changing ---- */
 
 bool shard_fits(const struct shard *s, enum entry_slot slot, size_t charge)

@@ -50,6 +50,12 @@ void shard_unlock(struct shard *s);
  * found too late. */
 struct entry *shard_lookup(struct shard *s, const struct mx_key *key,
 			   const struct place *place, mx_instant now);
+/* What may be given in place of a failure, or NULL: the type's own answer,
+ * past its TTL, if nothing was heard since that says otherwise. */
+struct entry *shard_lookup_stale(const struct shard *s,
+				 const struct mx_key *key,
+				 const struct place *place, mx_instant now,
+				 int64_t wall_ms, uint32_t max_s);
 /* Live or not; NULL if the slot is empty. */
 struct entry *shard_find(const struct shard *s, const struct mx_key *key,
 			 const struct place *place, enum entry_slot slot);

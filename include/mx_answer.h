@@ -65,6 +65,13 @@ struct mx_answer {
 			     MX_EDE_NONE */
 	const char *why;  /* EXTRA-TEXT, NUL-terminated, at most MX_WHY_MAX;
 			     never NULL, "" for none */
+	/* Set by mx_ingest where the answer has RRSIGs: the earliest end of
+	 * one, as in RRSIG RDATA: seconds since 1970 modulo 2^32, compared
+	 * by serial number arithmetic (RFC 4034 section 3.1.5). */
+	bool has_signed_until;
+	uint32_t signed_until;
+	bool may_stale; /* it may be given past its TTL */
+	bool awaited;	/* a client waits for it: its first hit, so to speak */
 	struct mx_form plain; /* without DNSSEC RRs, except those asked for */
 	struct mx_form full;  /* with them; full.octets == plain.octets where
 				 both are the same */
@@ -76,5 +83,10 @@ struct mx_answer {
  * anywhere else since (a snapshot) was checked as a packet is. */
 void mx_form_write(const struct mx_form *form, uint32_t age_s, uint32_t turn,
 		   uint8_t *out);
+
+/* The same of a form whose TTLs have run out: each RR gets ttl_max_s, or its
+ * own TTL if that was less. Nothing is turned. */
+void mx_form_write_stale(const struct mx_form *form, uint32_t ttl_max_s,
+			 uint8_t *out);
 
 #endif

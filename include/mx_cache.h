@@ -29,7 +29,7 @@
  * never push it out (RFC 9520 section 3.2). What get gives is, of those that
  * are live, the first of: answer of the type, NXDOMAIN of the name, bogus
  * answer, failure. What is no longer live stays until it is replaced or
- * evicted, but is not given.
+ * evicted, but is not given, except by get_stale, after RFC 8767.
  */
 #ifndef MX_CACHE_H
 #define MX_CACHE_H
@@ -45,6 +45,8 @@ struct mx_cache;
 struct mx_cache_config {
 	size_t size_octets; /* at least MX_CACHE_SIZE_MIN */
 	uint32_t failure_ttl_min_s, failure_ttl_max_s; /* RFC 9520: 1 .. 300 */
+	uint32_t stale_max_s;  /* get_stale gives nothing older past its TTL */
+	uint16_t refresh_hits; /* see mx_found.refresh; 0: never */
 	const uint8_t *hash_key; /* 16 octets, or NULL: random */
 	bool hash_constant;	 /* tests: every key in one chain */
 };
@@ -67,7 +69,14 @@ struct mx_found {
 	uint16_t ancount, nscount, arcount;
 	uint32_t len;	    /* octets of the form wanted */
 	bool copied;	    /* false: len > room, nothing was written */
-	uint32_t ttl_left_s; /* until it expires, rounded up: at least 1 */
+	uint32_t ttl_left_s; /* until it expires, rounded up: at least 1; of
+				a stale answer 0 */
+	mx_instant expires;
+	bool stale;
+	/* True for one hit of each answer that is asked for refresh_hits times
+	 * or more, the one it was awaited for included: whoever got it sees to it that the question
+	 * is asked again when it has expired. */
+	bool refresh;
 };
 
 /* The form wanted (full or plain) of the answer to key, TTLs reduced by the
@@ -83,10 +92,25 @@ enum mx_hit mx_cache_get(struct mx_cache *cache, const struct mx_key *key,
 			 mx_instant now, bool full, uint8_t *out, size_t room,
 			 struct mx_found *ret);
 
+/* In place of a failure: the answer to key that was put with may_stale and
+ * ran out less than stale_max_s ago, with TTLs of 30 s or, if less, their own
+ * (RFC 8767 section 5). Only of kind MX_ANSWER_POSITIVE; of a secure one only
+ * while all its signatures hold by wall_ms (mx_clock_wall_ms), so that its state may
+ * still be told; and none if the name's NXDOMAIN, or a bogus answer to key,
+ * was heard later, however long ago. */
+enum mx_hit mx_cache_get_stale(struct mx_cache *cache, const struct mx_key *key,
+			       mx_instant now, int64_t wall_ms, bool full,
+			       uint8_t *out, size_t room, struct mx_found *ret);
+
+/* Whether get would be a hit. Does not count as one. */
+bool mx_cache_has(struct mx_cache *cache, const struct mx_key *key,
+		  mx_instant now);
+
 /* Keep an answer; ttl_s 0 is not kept, nor is kind MX_ANSWER_FAILURE (see
  * put_failure). Whether or not it is stored, it ends what it supersedes: the
  * key's answer, bogus answer, failure and the name's NXDOMAIN; a bogus answer
- * only the key's bogus answer and failure. Returns whether it was stored. */
+ * only the key's bogus answer and failure. With ttl_s 0 it leaves an answer
+ * alone that says the same. Returns whether it was stored. */
 bool mx_cache_put(struct mx_cache *cache, const struct mx_key *key,
 		  const struct mx_answer *answer, mx_instant now);
 
@@ -97,6 +121,12 @@ bool mx_cache_put(struct mx_cache *cache, const struct mx_key *key,
  * put in between starts anew. Returns the seconds until it ends. */
 uint32_t mx_cache_put_failure(struct mx_cache *cache, const struct mx_key *key,
 			      uint16_t ede, const char *why, mx_instant now);
+
+/* The same for least_s at least: while there is a stale answer to give. */
+uint32_t mx_cache_put_failure_least(struct mx_cache *cache,
+				    const struct mx_key *key, uint16_t ede,
+				    const char *why, uint32_t least_s,
+				    mx_instant now);
 
 /* qname as in mx_key. Drop every entry of a name (all types, NXDOMAIN, failures); with below,
  * of all names below it too. Returns how many. */

@@ -15,7 +15,8 @@ typedef int64_t mx_instant;
 mx_instant mx_clock_now(void);
 
 /* Milliseconds since 1970, for what must outlive a boot. Never used to
- * decide whether an answer in memory has expired. */
+ * decide whether an answer in memory has expired, but for the end of a
+ * signature, which is a wall-clock time. */
 int64_t mx_clock_wall_ms(void);
 
 #endif

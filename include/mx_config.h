@@ -61,6 +61,16 @@
 	  "a question that failed is not asked again for this long") \
 	X(failure_ttl_max, "failure-ttl-max", SECS, "30s", 1, 300, "s", \
 	  "the wait doubles with each further failure, up to this") \
+	X(serve_stale, "serve-stale", BOOL, "yes", 0, 0, "yes|no", \
+	  "give an answer past its TTL where no other can be had (RFC 8767); never a denial, TLSA, DS, DNSKEY, or what is below _mta-sts") \
+	X(stale_max, "stale-max", SECS, "1d", 1, 604800, "s", \
+	  "no answer is given longer past its TTL; a secure one not past its signatures' end either") \
+	X(stale_after, "stale-after", MSEC, "1800ms", 0, 4500, "ms", \
+	  "a client waits this long for a fresh answer before it gets a stale one") \
+	X(stale_never, "stale-never", LIST, "", 0, 1000, "ZONE", \
+	  "nothing at and below ZONE is given past its TTL; answers of addresses in 127.0.0.0/8, as DNSBLs give, never are") \
+	X(refresh, "refresh", BOOL, "yes", 0, 0, "yes|no", \
+	  "what was asked for at least twice is asked again as soon as its TTL has run out") \
 	X(query_deadline, "query-deadline", MSEC, "4s", 100, 4500, "ms", \
 	  "a client hears SERVFAIL after this; the work goes on") \
 	X(question_lifetime, "question-lifetime", SECS, "1m", 5, 600, "s", \
@@ -185,6 +195,8 @@ struct mx_zone_rule {
 };
 bool mx_zone_rule_parse(const char *text, struct mx_zone_rule *ret);
 void mx_zone_rule_clear(struct mx_zone_rule *rule);
+/* "ZONE": absolute, with final dot; malloc'ed, or NULL. */
+char *mx_zone_parse(const char *text);
 
 /* libunbound options an operator may set with resolver-option; the others
  * would undo what this program promises. The table is in resolver_option.c;

@@ -33,6 +33,9 @@
  * DS, NSEC3PARAM appear only where asked for anyhow. SOA of a negative answer
  * stays.
  *
+ * The earliest end of an RRSIG that is kept goes with the answer: what is
+ * given past its TTL may not outlive it.
+ *
  * Pure; one thread per room.
  */
 #ifndef MX_INGEST_H
@@ -52,7 +55,10 @@ struct mx_ingest_room;
 struct mx_ingest_room *mx_ingest_room_new(void); /* NULL: no memory */
 void mx_ingest_room_free(struct mx_ingest_room *room);
 
-/* state goes into the answer as it is. ret->ede is MX_EDE_NONE and ret->why
+/* state goes into the answer as it is. may_stale says only that the answer is
+ * positive and no DNSBL's: those answer with addresses in 127.0.0.0/8 (RFC 5782
+ * section 2.1), and a delisted host must not stay listed; the caller may know
+ * more against it. ret->ede is MX_EDE_NONE and ret->why
  * "": the caller, who knows why, sets them. limits->ttl_max_s > 0.
  * Kind: NXDOMAIN by RCODE (also at the end of a CNAME chain, then with
  * ancount > 0); else positive if an RR of QTYPE is at the chain's end (or

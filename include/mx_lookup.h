@@ -13,6 +13,9 @@
  *          oldest of this worker that nobody waits for is forgotten; and its
  *          share of the questions a worker may have whatever others have.
  *
+ * Where there would be no answer, or none after stale-after, a stale one is
+ * given if there is one that may be.
+ *
  * RFC 9520 (failures are cached, with back-off) and RFC 5452 section 9.1
  * (only an answer to the question asked is used) are kept here.
  */
@@ -37,6 +40,7 @@ struct mx_lookup_result {
 	enum mx_validation state;
 	uint8_t rcode;
 	bool from_cache;
+	bool stale; /* past its TTL, in place of an error: RFC 8767 */
 	uint16_t ede;	 /* or MX_EDE_NONE */
 	const char *why; /* "" for none */
 	/* Borrowed until the callback returns; to be written with
@@ -50,13 +54,13 @@ typedef void mx_lookup_done(void *arg, const struct mx_lookup_result *result);
  * callback has run or mx_lookup_cancel() was called; all members are private. */
 struct mx_question;
 struct mx_lookup {
-	TAILQ_ENTRY(mx_lookup) by_question, by_deadline;
+	TAILQ_ENTRY(mx_lookup) by_question, by_deadline, by_stale;
 	struct mx_question *question; /* NULL: result is ready to deliver */
-	mx_instant deadline;
+	mx_instant deadline, stale_at;
 	mx_lookup_done *done;
 	void *arg;
 	uint32_t client; /* slot of its client in the limits */
-	bool full, waiting;
+	bool full, waiting, awaits_stale;
 	enum mx_error ready_err;
 	struct mx_ready *ready; /* copy of a cached answer */
 };

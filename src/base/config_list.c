@@ -223,6 +223,28 @@ static bool check_zone(const char *text, char why[MX_WHY_TEXT_MAX])
 	return true;
 }
 
+/* ---- stale-never ---- */
+
+static bool check_zone_name(const char *text, char why[MX_WHY_TEXT_MAX])
+{
+	char *zone;
+
+	if (strpbrk(text, " \t") != NULL)
+		return fail(why, "\"%s\" is more than one word; write one zone, as in dnsbl.example",
+			    mx_excerpt(text).text);
+	if (!mx_zone_name_read(text, &zone, why))
+		return false;
+	free(zone);
+	return true;
+}
+
+char *mx_zone_parse(const char *text)
+{
+	char why[MX_WHY_TEXT_MAX], *zone;
+
+	return mx_zone_name_read(text, &zone, why) ? zone : NULL;
+}
+
 /* ---- which checker ---- */
 
 bool mx_list_entry_check(enum mx_option_index option, const char *text,
@@ -236,6 +258,8 @@ bool mx_list_entry_check(enum mx_option_index option, const char *text,
 	case MX_OPTION_forward_zone:
 	case MX_OPTION_stub_zone:
 		return check_zone(text, why);
+	case MX_OPTION_stale_never:
+		return check_zone_name(text, why);
 	case MX_OPTION_resolver_option:
 		return mx_resolver_option_check(text, why);
 	default:

@@ -89,3 +89,20 @@ void mx_form_write(const struct mx_form *form, uint32_t age_s, uint32_t turn,
 	if (age_s != 0)
 		lower_ttls(out, form->ttl_at, form->ttl_count, 0, age_s);
 }
+
+void mx_form_write_stale(const struct mx_form *form, uint32_t ttl_max_s,
+			 uint8_t *out)
+{
+	if (form->len == 0) /* octets may be NULL */
+		return;
+	memcpy(out, form->octets, form->len);
+	for (unsigned i = 0; i < form->ttl_count; i++) {
+		uint8_t *field = out + form->ttl_at[i];
+		uint32_t ttl;
+
+		memcpy(&ttl, field, sizeof ttl);
+		if (be32toh(ttl) > ttl_max_s)
+			ttl = htobe32(ttl_max_s);
+		memcpy(field, &ttl, sizeof ttl);
+	}
+}

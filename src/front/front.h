@@ -81,6 +81,42 @@ struct local_room {
 bool local_answer(const struct mx_local *local, const struct mx_key *key,
 		  struct local_room *room, struct mx_answer *ret);
 
+/* ---- stale.c: what may be given past its TTL ---- */
+
+/* RFC 8767 section 5: a question that failed, and has a stale answer, is not
+ * asked again for this long. */
+#define STALE_RECHECK_S 30u
+
+struct stale_rules;
+struct stale_rules *stale_rules_new(const struct mx_config *config);
+void stale_rules_free(struct stale_rules *rules);
+/* Whether the rules for mail, and the operator's, let key's answers be given
+ * past their TTL. */
+bool stale_allowed(const struct stale_rules *rules, const struct mx_key *key);
+/* 0 without serve-stale. */
+uint32_t stale_max_s(const struct mx_config *config);
+
+/* ---- refresh.c: what is to be asked again when its TTL has run out ---- */
+
+/* Hits in its lifetime that make an answer worth it. */
+#define REFRESH_HITS 2
+
+struct refreshes;
+struct refreshes *refreshes_new(void);
+void refreshes_free(struct refreshes *refreshes);
+/* To be asked again soon after `expires`. A worker keeps so many in mind, and
+ * rather those that run out soon: false if this or another was dropped. */
+bool refreshes_add(struct refreshes *refreshes, const struct mx_key *key,
+		   mx_instant expires, mx_instant now, int64_t wall_ms);
+/* When the first is due; INT64_MAX: there is none. */
+mx_instant refreshes_next(const struct refreshes *refreshes);
+/* The next that is due, to be freed by the caller, or NULL. */
+struct refresh {
+	struct mx_key key; /* points to qname */
+	uint8_t qname[];
+};
+struct refresh *refreshes_take(struct refreshes *refreshes, mx_instant now);
+
 /* ---- reply.c: the octets of a reply ---- */
 
 struct reply_ede {
@@ -116,6 +152,9 @@ void lookups_free(struct mx_lookups *lookups);
 /* A new pair to a resolver: what was in flight there is asked again. The
  * descriptor is owned from here on. */
 void lookups_channel(struct mx_lookups *lookups, unsigned resolver, int fd);
+/* A hit with mx_found.refresh. */
+void lookups_refresh(struct mx_lookups *lookups, const struct mx_key *key,
+		     const struct mx_found *found, mx_instant now);
 /* Lookups that wait for an answer now. */
 size_t lookups_waiting(const struct mx_lookups *lookups);
 
@@ -143,6 +182,7 @@ struct mx_question {
 	unsigned deaths; /* resolvers that died while they had it */
 	mx_instant started, failed_until;
 	TAILQ_ENTRY(mx_question) by_age, sending;
+	bool refresh; /* asked by nobody */
 	bool queued; /* in upstream's list of what is to be sent */
 	TAILQ_HEAD(, mx_lookup) waiting;
 	struct mx_key key;		 /* points to octets */

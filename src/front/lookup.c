@@ -18,6 +18,11 @@
  * another: it may be what kills them. */
 #define DEATHS_MAX 3
 
+/* Questions that a worker asks again at the same time with nobody waiting, and
+ * how soon it looks whether there is room for more. */
+#define REFRESHING_MAX 64
+#define REFRESHING_FULL_MS 50
+
 /* A cached answer, copied, until its callback runs. */
 struct mx_ready {
 	struct mx_found found;
@@ -43,16 +48,37 @@ struct mx_lookups {
 	TAILQ_HEAD(, mx_lookup) by_deadline; /* all deadlines are equal, so
 						this is order of arrival */
 	TAILQ_HEAD(, mx_lookup) ready;
+	TAILQ_HEAD(, mx_lookup) by_stale; /* likewise in order of arrival */
 	size_t waiting, ready_count;
 	struct event *timer, *deliver;
 
 	struct mx_ingest_room *room;
 	struct mx_ingest_limits ttl_limits;
+	struct refreshes *refreshes;
+	struct event *refresh_timer;
+	unsigned refreshing;
+	struct stale_rules *stale;
+	uint8_t stale_octets[MX_MESSAGE_MAX]; /* of the answer being given */
 };
 
 static const struct mx_form no_form;
 
 /* ---- the end of a lookup ---- */
+
+static void stop_awaiting_stale(struct mx_lookups *l, struct mx_lookup *lookup)
+{
+	if (lookup->awaits_stale)
+		TAILQ_REMOVE(&l->by_stale, lookup, by_stale);
+	lookup->awaits_stale = false;
+}
+
+/* Out of the lists of those that wait for a question. */
+static void leave(struct mx_lookups *l, struct mx_lookup *lookup)
+{
+	TAILQ_REMOVE(&lookup->question->waiting, lookup, by_question);
+	TAILQ_REMOVE(&l->by_deadline, lookup, by_deadline);
+	stop_awaiting_stale(l, lookup);
+}
 
 static void finish(struct mx_lookups *l, struct mx_lookup *lookup,
 		   const struct mx_lookup_result *result)
@@ -87,6 +113,72 @@ static struct mx_lookup_result failed_for(enum mx_error err)
 	default:
 		return failed(err, MX_EDE_OTHER, mx_error_text(err));
 	}
+}
+
+/* ---- stale answers ---- */
+
+static struct mx_lookup_result found_result(const struct mx_found *found,
+					    const struct mx_form *form)
+{
+	return (struct mx_lookup_result){
+		.err = found->kind == MX_ANSWER_FAILURE ? MX_E_UPSTREAM
+							: MX_OK,
+		.kind = found->kind, .state = found->state,
+		.rcode = found->rcode, .from_cache = true,
+		.stale = found->stale,
+		.ede = found->stale ? MX_EDE_STALE : found->ede,
+		.why = found->why, .form = form,
+	};
+}
+
+/* The form copied to octets. */
+static struct mx_form found_form(const struct mx_found *found,
+				 const uint8_t *octets)
+{
+	return (struct mx_form){
+		.octets = octets, .len = found->len, .ancount = found->ancount,
+		.nscount = found->nscount, .arcount = found->arcount,
+	};
+}
+
+static bool find_stale(struct mx_lookups *l, const struct mx_key *key,
+		       bool full, uint8_t *octets, struct mx_found *ret)
+{
+	return mx_cache_get_stale(l->cache, key, mx_clock_now(),
+				  mx_clock_wall_ms(), full, octets,
+				  MX_MESSAGE_MAX, ret) == MX_HIT;
+}
+
+/* To one who waits: what is there past its TTL. False: there is nothing. */
+static bool give_stale(struct mx_lookups *l, struct mx_lookup *lookup)
+{
+	struct mx_found found;
+
+	if (!find_stale(l, &lookup->question->key, lookup->full,
+			l->stale_octets, &found))
+		return false;
+
+	struct mx_form form = found_form(&found, l->stale_octets);
+	struct mx_lookup_result result = found_result(&found, &form);
+
+	leave(l, lookup);
+	mx_count(l->counters, stale_after_wait, 1);
+	finish(l, lookup, &result);
+	return true;
+}
+
+/* Keep that a question failed; for longer where a stale answer bridges it.
+ * Until when. */
+static mx_instant put_failure(struct mx_lookups *l, const struct mx_key *key,
+			      uint16_t ede, const char *why, mx_instant now)
+{
+	struct mx_found found;
+	uint32_t least_s = find_stale(l, key, false, l->stale_octets, &found)
+				   ? STALE_RECHECK_S
+				   : 0;
+
+	return now + 1000 * (mx_instant)mx_cache_put_failure_least(
+				     l->cache, key, ede, why, least_s, now);
 }
 
 /* ---- questions ---- */
@@ -169,6 +261,7 @@ static void question_detach(struct mx_lookups *l, struct mx_question *question)
 	TAILQ_REMOVE(&l->by_age, question, by_age);
 	upstream_forget(l->upstream[question->resolver], question);
 	limits_question_end(l->limits);
+	l->refreshing -= question->refresh;
 }
 
 /* Make room by forgetting the oldest question that nobody waits for. The
@@ -203,14 +296,15 @@ static bool make_room(struct mx_lookups *l)
 	return true;
 }
 
+/* A question for a refresh takes no other's place. */
 static struct mx_question *question_new(struct mx_lookups *l,
-					const struct mx_key *key,
+					const struct mx_key *key, bool refresh,
 					mx_instant now)
 {
 	struct mx_question *question;
 	unsigned len;
 
-	if (!make_room(l))
+	if (refresh ? !limits_question(l->limits) : !make_room(l))
 		return NULL;
 	question = calloc(1, sizeof(*question));
 	if (!question || !slot_take(l, question)) {
@@ -232,6 +326,8 @@ static struct mx_question *question_new(struct mx_lookups *l,
 		return NULL;
 	}
 	TAILQ_INSERT_TAIL(&l->by_age, question, by_age);
+	question->refresh = refresh;
+	l->refreshing += refresh;
 	return question;
 }
 
@@ -257,8 +353,9 @@ static void question_end(struct mx_lookups *l, struct mx_question *question,
 
 	question_detach(l, question);
 	while ((lookup = TAILQ_FIRST(&question->waiting))) {
-		TAILQ_REMOVE(&question->waiting, lookup, by_question);
-		TAILQ_REMOVE(&l->by_deadline, lookup, by_deadline);
+		if (!answer && give_stale(l, lookup))
+			continue;
+		leave(l, lookup);
 		if (answer)
 			result->form = lookup->full ? &answer->full
 						    : &answer->plain;
@@ -273,8 +370,7 @@ static void question_fail(struct mx_lookups *l, struct mx_question *question,
 	struct mx_lookup_result result = failed(MX_E_UPSTREAM, ede, why);
 
 	mx_count(l->counters, upstream_failures, 1);
-	mx_cache_put_failure(l->cache, &question->key, ede, why,
-			     mx_clock_now());
+	put_failure(l, &question->key, ede, why, mx_clock_now());
 	question_end(l, question, NULL, &result);
 }
 
@@ -343,6 +439,17 @@ static void log_failure(const struct mx_question *question, const char *what,
 		       *why ? ": " : "", why);
 }
 
+/* By a client, not by us alone. */
+static bool awaited(const struct mx_question *question)
+{
+	const struct mx_lookup *lookup;
+
+	TAILQ_FOREACH(lookup, &question->waiting, by_question)
+		if (lookup->client != MX_LOOKUP_INTERNAL)
+			return true;
+	return false;
+}
+
 void lookups_answer(struct mx_lookups *l, unsigned resolver,
 		    const struct mx_channel_answer *channel)
 {
@@ -389,6 +496,9 @@ void lookups_answer(struct mx_lookups *l, unsigned resolver,
 		answer.why = why;
 		log_failure(question, "validation failed", why);
 	}
+	answer.awaited = awaited(question);
+	answer.may_stale = answer.may_stale &&
+			   stale_allowed(l->stale, &question->key);
 	/* Stored before the replies go out: a waiter's next query may be
 	 * there before this loop turns again. */
 	mx_cache_put(l->cache, &question->key, &answer, mx_clock_now());
@@ -428,11 +538,14 @@ void lookups_ask_again(struct mx_lookups *l, unsigned resolver)
 static void arm(struct mx_lookups *l, mx_instant now)
 {
 	struct mx_lookup *lookup = TAILQ_FIRST(&l->by_deadline);
+	struct mx_lookup *stale = TAILQ_FIRST(&l->by_stale);
 	struct mx_question *oldest = TAILQ_FIRST(&l->by_age);
 	mx_instant at = INT64_MAX;
 
 	if (lookup)
 		at = lookup->deadline;
+	if (stale && stale->stale_at < at)
+		at = stale->stale_at;
 	if (oldest) {
 		mx_instant end = oldest->started +
 				 (mx_instant)l->config->question_lifetime * 1000;
@@ -447,29 +560,56 @@ static void arm(struct mx_lookups *l, mx_instant now)
 	evtimer_add(l->timer, &tv);
 }
 
-/* A client has waited long enough. The question lives on, and the failure is
- * cached so that the next to ask, until the back-off is over, need not wait
- * as long (RFC 9520 section 3.2: a time-out is a resolution failure). */
+static struct mx_lookup_result late_result(const struct mx_lookups *l,
+					   const struct mx_question *question)
+{
+	return failed_for(upstream_there(l->upstream[question->resolver])
+				  ? MX_E_DEADLINE
+				  : MX_E_NOT_READY);
+}
+
+/* The question lives on, and the failure is cached so that the next to ask,
+ * until the back-off is over, need not wait as long (RFC 9520 section 3.2: a
+ * time-out is a resolution failure). Once for all who waited. */
+static void remember_late(struct mx_lookups *l, struct mx_question *question,
+			  mx_instant now)
+{
+	struct mx_lookup_result result = late_result(l, question);
+
+	if (question->failed_until > now)
+		return;
+	log_failure(question, "no answer in time", "");
+	question->failed_until = put_failure(l, &question->key, result.ede,
+					     result.why, now);
+}
+
+/* A client has waited long enough. */
 static void on_deadline(struct mx_lookups *l, struct mx_lookup *lookup,
 			mx_instant now)
 {
-	struct mx_question *question = lookup->question;
-	struct mx_lookup_result result = failed_for(
-		upstream_there(l->upstream[question->resolver])
-			? MX_E_DEADLINE
-			: MX_E_NOT_READY);
+	struct mx_lookup_result result = late_result(l, lookup->question);
 
-	TAILQ_REMOVE(&question->waiting, lookup, by_question);
-	TAILQ_REMOVE(&l->by_deadline, lookup, by_deadline);
-	if (question->failed_until <= now) { /* once for all who waited */
-		log_failure(question, "no answer in time", "");
-		question->failed_until =
-			now + 1000 * (mx_instant)mx_cache_put_failure(
-					     l->cache, &question->key,
-					     result.ede, result.why, now);
-	}
+	remember_late(l, lookup->question, now);
+	if (give_stale(l, lookup))
+		return;
+	leave(l, lookup);
 	mx_count(l->counters, deadlines, 1);
 	finish(l, lookup, &result);
+}
+
+/* A client has waited long enough if there is a stale answer; else it waits
+ * on for its deadline. */
+static void on_stale_at(struct mx_lookups *l, struct mx_lookup *lookup,
+			mx_instant now)
+{
+	struct mx_question *question = lookup->question;
+	struct mx_found found;
+
+	stop_awaiting_stale(l, lookup);
+	if (!find_stale(l, &question->key, false, l->stale_octets, &found))
+		return;
+	remember_late(l, question, now);
+	give_stale(l, lookup);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
@@ -481,6 +621,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	while ((lookup = TAILQ_FIRST(&l->by_stale)) && lookup->stale_at <= now)
+		on_stale_at(l, lookup, now);
 	while ((lookup = TAILQ_FIRST(&l->by_deadline)) &&
 	       lookup->deadline <= now)
 		on_deadline(l, lookup, now);
@@ -501,14 +643,7 @@ static struct mx_lookup_result ready_result(const struct mx_lookup *lookup)
 
 	if (!ready)
 		return failed_for(lookup->ready_err);
-	return (struct mx_lookup_result){
-		.err = ready->found.kind == MX_ANSWER_FAILURE ? MX_E_UPSTREAM
-							      : MX_OK,
-		.kind = ready->found.kind, .state = ready->found.state,
-		.rcode = ready->found.rcode, .from_cache = true,
-		.ede = ready->found.ede, .why = ready->found.why,
-		.form = &ready->form,
-	};
+	return found_result(&ready->found, &ready->form);
 }
 
 /* Results that are there at once are delivered from the event loop: a caller
@@ -560,6 +695,39 @@ static void prepare(struct mx_lookup *lookup, bool full, uint32_t client,
 	lookup->arg = arg;
 }
 
+/* Room for a cached answer; it becomes lookup's with keep_ready. */
+static struct mx_ready *ready_new(void)
+{
+	return malloc(sizeof(struct mx_ready) + MX_MESSAGE_MAX);
+}
+
+static void keep_ready(struct mx_lookup *lookup, struct mx_ready *ready)
+{
+	uint32_t len = ready->found.len;
+
+	lookup->ready = realloc(ready, sizeof(*ready) + len);
+	if (!lookup->ready)
+		lookup->ready = ready;
+	lookup->ready->form = found_form(&lookup->ready->found,
+					 lookup->ready->octets);
+}
+
+/* Not asked for want of room: still no reason to withhold a stale answer. */
+static void turn_away(struct mx_lookups *l, const struct mx_key *key,
+		      struct mx_lookup *lookup)
+{
+	struct mx_ready *ready = ready_new();
+
+	if (ready && find_stale(l, key, lookup->full, ready->octets,
+				&ready->found)) {
+		keep_ready(lookup, ready);
+		mx_count(l->counters, stale_after_wait, 1);
+	} else {
+		free(ready);
+	}
+	deliver_soon(l, lookup, MX_E_OVERLOAD);
+}
+
 enum mx_lookup_way mx_lookup_missed(struct mx_lookups *l,
 				    const struct mx_key *key, bool full,
 				    uint32_t client, struct mx_lookup *lookup,
@@ -569,17 +737,17 @@ enum mx_lookup_way mx_lookup_missed(struct mx_lookups *l,
 
 	prepare(lookup, full, client, done, arg);
 	if (!limits_wait(l->limits, client)) {
-		deliver_soon(l, lookup, MX_E_OVERLOAD);
+		turn_away(l, key, lookup);
 		return MX_LOOKUP_TURNED_AWAY;
 	}
 
 	struct mx_question *question = question_find(l, key);
 	enum mx_lookup_way way = question ? MX_LOOKUP_JOINED : MX_LOOKUP_ASKED;
 	if (!question)
-		question = question_new(l, key, now);
+		question = question_new(l, key, false, now);
 	if (!question) {
 		limits_wait_end(l->limits, client);
-		deliver_soon(l, lookup, MX_E_OVERLOAD);
+		turn_away(l, key, lookup);
 		return MX_LOOKUP_TURNED_AWAY;
 	}
 
@@ -589,36 +757,39 @@ enum mx_lookup_way mx_lookup_missed(struct mx_lookups *l,
 	l->waiting++;
 	TAILQ_INSERT_TAIL(&question->waiting, lookup, by_question);
 	TAILQ_INSERT_TAIL(&l->by_deadline, lookup, by_deadline);
+	if (l->config->serve_stale) {
+		lookup->stale_at = now + (mx_instant)l->config->stale_after;
+		lookup->awaits_stale = true;
+		TAILQ_INSERT_TAIL(&l->by_stale, lookup, by_stale);
+	}
 	if (way == MX_LOOKUP_ASKED)
 		upstream_ask(l->upstream[question->resolver], question);
-	if (TAILQ_FIRST(&l->by_deadline) == lookup)
+	if (TAILQ_FIRST(&l->by_deadline) == lookup ||
+	    TAILQ_FIRST(&l->by_stale) == lookup)
 		arm(l, now); /* else the timer runs for an earlier one */
 	return way;
 }
 
-/* Copy what the cache has; false on a miss. */
+/* Copy what the cache has, with a stale answer before a failure; false on a
+ * miss. */
 static bool take_from_cache(struct mx_lookups *l, const struct mx_key *key,
 			    struct mx_lookup *lookup)
 {
-	struct mx_found found;
-	struct mx_ready *ready = malloc(sizeof(*ready) + MX_MESSAGE_MAX);
+	struct mx_ready *ready = ready_new();
 
 	if (!ready)
 		return false;
 	if (mx_cache_get(l->cache, key, mx_clock_now(), lookup->full,
-			 ready->octets, MX_MESSAGE_MAX, &found) != MX_HIT) {
+			 ready->octets, MX_MESSAGE_MAX,
+			 &ready->found) != MX_HIT) {
 		free(ready);
 		return false;
 	}
-	lookup->ready = realloc(ready, sizeof(*ready) + found.len);
-	if (!lookup->ready)
-		lookup->ready = ready;
-	lookup->ready->found = found;
-	lookup->ready->form = (struct mx_form){
-		.octets = lookup->ready->octets, .len = found.len,
-		.ancount = found.ancount, .nscount = found.nscount,
-		.arcount = found.arcount,
-	};
+	if (ready->found.kind == MX_ANSWER_FAILURE)
+		find_stale(l, key, lookup->full, ready->octets, &ready->found);
+	keep_ready(lookup, ready);
+	if (lookup->ready->found.refresh)
+		lookups_refresh(l, key, &lookup->ready->found, mx_clock_now());
 	return true;
 }
 
@@ -640,8 +811,7 @@ void mx_lookup_cancel(struct mx_lookups *l, struct mx_lookup *lookup)
 	lookup->waiting = false;
 	l->waiting--;
 	if (lookup->question) {
-		TAILQ_REMOVE(&lookup->question->waiting, lookup, by_question);
-		TAILQ_REMOVE(&l->by_deadline, lookup, by_deadline);
+		leave(l, lookup);
 		limits_wait_end(l->limits, lookup->client);
 		return;
 	}
@@ -654,6 +824,72 @@ void mx_lookup_cancel(struct mx_lookups *l, struct mx_lookup *lookup)
 size_t lookups_waiting(const struct mx_lookups *l)
 {
 	return l->waiting;
+}
+
+/* ---- asking again ---- */
+
+/* Nobody waits for it, so it is the first to be forgotten when a client's
+ * question needs the room. */
+static void ask_again(struct mx_lookups *l, const struct mx_key *key,
+		      mx_instant now)
+{
+	struct mx_question *question;
+
+	/* A client came before, or failed to get it. */
+	if (question_find(l, key) || mx_cache_has(l->cache, key, now))
+		return;
+	question = question_new(l, key, true, now);
+	if (!question) {
+		mx_count(l->counters, refreshes_dropped, 1);
+		return;
+	}
+	mx_count(l->counters, refreshes, 1);
+	upstream_ask(l->upstream[question->resolver], question);
+	if (TAILQ_FIRST(&l->by_age) == question)
+		arm(l, now);
+}
+
+static void arm_refresh(struct mx_lookups *l, mx_instant now)
+{
+	mx_instant at = refreshes_next(l->refreshes);
+
+	if (at == INT64_MAX)
+		return;
+
+	mx_instant least = l->refreshing < REFRESHING_MAX ? 0
+							  : REFRESHING_FULL_MS;
+	mx_instant wait = at - now > least ? at - now : least;
+	struct timeval tv = { .tv_sec = wait / 1000,
+			      .tv_usec = wait % 1000 * 1000 };
+	evtimer_add(l->refresh_timer, &tv);
+}
+
+static void on_refresh(evutil_socket_t fd, short what, void *arg)
+{
+	struct mx_lookups *l = arg;
+	mx_instant now = mx_clock_now();
+	struct refresh *refresh;
+
+	(void)fd;
+	(void)what;
+	while (l->refreshing < REFRESHING_MAX &&
+	       (refresh = refreshes_take(l->refreshes, now))) {
+		ask_again(l, &refresh->key, now);
+		free(refresh);
+	}
+	arm_refresh(l, now);
+}
+
+void lookups_refresh(struct mx_lookups *l, const struct mx_key *key,
+		     const struct mx_found *found, mx_instant now)
+{
+	mx_instant first = refreshes_next(l->refreshes);
+
+	if (!refreshes_add(l->refreshes, key, found->expires, now,
+			   mx_clock_wall_ms()))
+		mx_count(l->counters, refreshes_dropped, 1);
+	if (refreshes_next(l->refreshes) < first)
+		arm_refresh(l, now);
 }
 
 /* ---- set up and tear down ---- */
@@ -682,6 +918,7 @@ struct mx_lookups *lookups_new(struct event_base *base,
 	l->counters = counters;
 	TAILQ_INIT(&l->by_age);
 	TAILQ_INIT(&l->by_deadline);
+	TAILQ_INIT(&l->by_stale);
 	TAILQ_INIT(&l->ready);
 	l->resolver_count = mx_config_resolvers(config);
 	l->slot_count = config->in_flight_max < SLOTS_MAX
@@ -695,9 +932,13 @@ struct mx_lookups *lookups_new(struct event_base *base,
 	l->by_slot = calloc(l->slot_count, sizeof(*l->by_slot));
 	l->upstream = calloc(l->resolver_count, sizeof(struct upstream *));
 	l->room = mx_ingest_room_new();
+	l->stale = stale_rules_new(config);
+	l->refreshes = refreshes_new();
+	l->refresh_timer = evtimer_new(base, on_refresh, l);
 	l->timer = evtimer_new(base, on_timer, l);
 	l->deliver = event_new(base, -1, 0, on_deliver, l);
-	if (!l->by_slot || !l->upstream || !l->room || !l->timer || !l->deliver)
+	if (!l->by_slot || !l->upstream || !l->room || !l->stale || !l->timer ||
+	    !l->deliver || !l->refreshes || !l->refresh_timer)
 		goto fail;
 	for (unsigned i = 0; i < l->resolver_count; i++)
 		if (!(l->upstream[i] = upstream_new(l, base, i)))
@@ -730,6 +971,10 @@ void lookups_free(struct mx_lookups *l)
 	if (l->deliver)
 		event_free(l->deliver);
 	mx_ingest_room_free(l->room);
+	stale_rules_free(l->stale);
+	if (l->refresh_timer)
+		event_free(l->refresh_timer);
+	refreshes_free(l->refreshes);
 	free(l->upstream);
 	free(l->by_slot);
 	free(l);

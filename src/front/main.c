@@ -49,6 +49,8 @@ static enum mx_error build(struct front *front)
 		.size_octets = front->config.cache_size,
 		.failure_ttl_min_s = (uint32_t)front->config.failure_ttl_min,
 		.failure_ttl_max_s = (uint32_t)front->config.failure_ttl_max,
+		.stale_max_s = stale_max_s(&front->config),
+		.refresh_hits = front->config.refresh ? REFRESH_HITS : 0,
 	};
 	unsigned count = mx_config_workers(&front->config);
 	enum mx_error err = mx_cache_new(&cache, &front->cache);

@@ -106,7 +106,15 @@ static bool reply_cached(struct worker *worker, struct ask *ask, mx_instant now,
 			 &found) != MX_HIT)
 		return false;
 
-	if (found.kind == MX_ANSWER_FAILURE) {
+	if (found.kind == MX_ANSWER_FAILURE &&
+	    mx_cache_get_stale(worker->cache, &ask->key, now,
+			       mx_clock_wall_ms(), q->dnssec_ok,
+			       reply_body(q, msg),
+			       reply_body_room(q, ask->limit),
+			       &found) == MX_HIT) {
+		found.ede = MX_EDE_STALE;
+		mx_count(&worker->counters, hits_stale, 1);
+	} else if (found.kind == MX_ANSWER_FAILURE) {
 		struct reply reply = {
 			.rcode = MX_RCODE_SERVFAIL,
 			.ede = { { MX_EDE_CACHED_ERROR, "" },
@@ -116,8 +124,11 @@ static bool reply_cached(struct worker *worker, struct ask *ask, mx_instant now,
 		mx_count(&worker->counters, hits_failure, 1);
 		*ret_len = reply_finish(q, &reply, msg, ask->limit);
 		return true;
+	} else {
+		mx_count(&worker->counters, hits, 1);
 	}
-	mx_count(&worker->counters, hits, 1);
+	if (found.refresh)
+		lookups_refresh(worker->lookups, &ask->key, &found, now);
 	if (found.state == MX_BOGUS && !q->cd) {
 		mx_count(&worker->counters, bogus, 1);
 		*ret_len = reply_error(ask, MX_RCODE_SERVFAIL, found.ede,

@@ -109,6 +109,52 @@ static enum mx_error write_forms(struct mx_ingest_room *room,
 			  &room->compress, &room->plain, &answer->plain);
 }
 
+static void least_end(const struct packet *packet, const struct rr_list *sigs,
+		      struct mx_answer *answer)
+{
+	for (uint16_t i = sigs->first; i != PACKET_NONE;
+	     i = packet->rrs[i].next) {
+		struct mx_in rdata = packet_rdata(packet, &packet->rrs[i]);
+		uint32_t end;
+
+		mx_in_u32(&rdata); /* type covered, algorithm, labels */
+		mx_in_u32(&rdata); /* original TTL */
+		end = mx_in_u32(&rdata);
+		if (!answer->has_signed_until ||
+		    (int32_t)(end - answer->signed_until) < 0)
+			answer->signed_until = end;
+		answer->has_signed_until = true;
+	}
+}
+
+/* Of all RRSIGs that are kept, whatever they cover: the proof that a wildcard
+ * was right to answer ends with its own. */
+static void find_signed_until(const struct mx_ingest_room *room,
+			      const struct rrset *without,
+			      struct mx_answer *answer)
+{
+	const struct rrsets *sets = &room->sets;
+
+	for (unsigned i = 0; i < sets->count; i++)
+		if (&sets->sets[i] != without && sets->sets[i].rrs.count > 0)
+			least_end(&room->packet, &sets->sets[i].sigs, answer);
+}
+
+/* Every address is in 127.0.0.0/8. */
+static bool only_loopback(const struct packet *packet, const struct rrset *set)
+{
+	if (set->type != MX_TYPE_A)
+		return false;
+	for (uint16_t i = set->rrs.first; i != PACKET_NONE;
+	     i = packet->rrs[i].next) {
+		struct mx_in rdata = packet_rdata(packet, &packet->rrs[i]);
+
+		if (mx_in_u8(&rdata) != 127)
+			return false;
+	}
+	return true;
+}
+
 static enum mx_error take_apart(const uint8_t *packet, size_t len,
 				const struct mx_key *key, uint32_t ttl_max_s,
 				struct mx_ingest_room *room)
@@ -156,6 +202,9 @@ enum mx_error mx_ingest(const uint8_t *packet, size_t len,
 		answer.ttl_s = 0;
 	if (bogus && answer.ttl_s == 0)
 		answer.ttl_s = 1;
+	find_signed_until(room, without, &answer);
+	answer.may_stale = positive &&
+			   !only_loopback(&room->packet, room->sets.final);
 	err = write_forms(room, key, without, &answer);
 	if (err == MX_OK)
 		*ret = answer;

@@ -1,5 +1,6 @@
 /* The cache against a plain array, by random steps: put, get, failure, flush,
- * a clock that jumps both ways, allocations that fail.
+ * a clock that jumps both ways, allocations that fail; what is past its TTL,
+ * and who is told to refresh.
  *
  * Where nothing can have been evicted, get must give exactly what the array
  * says. Where something can, it may also miss, or give what would have been
@@ -13,6 +14,9 @@
 #define FAILURE_MIN_S 1u
 #define FAILURE_MAX_S 300u
 #define FAILURE_MEMORY_MS 300000
+#define STALE_MAX_S 400u
+#define REFRESH_HITS 2u
+#define WALL_S 1700000000 /* when now is 0 */
 
 static const char *const names[] = {
 	"", "org", "a.org", "b.org", "ab.org", "x.a.org", "y.x.a.org", "xa.org",
@@ -29,7 +33,9 @@ struct kept {
 	uint32_t ttl_s, seed;
 	enum mx_answer_kind kind;
 	enum mx_validation state;
-	bool two_forms;
+	bool two_forms, may_stale, has_signed_until, awaited, told_to_refresh;
+	uint32_t signed_until;
+	unsigned hits;
 };
 
 struct model {
@@ -40,7 +46,7 @@ struct model {
 	bool no_memory;
 	struct kept answer[NAMES][TYPES], bogus[NAMES][TYPES],
 		failure[NAMES][TYPES], nxdomain[NAMES];
-	size_t hits, misses;
+	size_t hits, misses, stale_hits;
 };
 
 static struct model model;
@@ -88,6 +94,10 @@ static struct mx_answer make_answer(const struct kept *k)
 	a.kind = k->kind;
 	a.state = k->state;
 	a.rcode = k->kind == MX_ANSWER_NXDOMAIN ? 3 : 0;
+	a.may_stale = k->may_stale;
+	a.has_signed_until = k->has_signed_until;
+	a.signed_until = k->signed_until;
+	a.awaited = k->awaited;
 	if (k->state == MX_BOGUS) {
 		a.ede = MX_EDE_BOGUS;
 		a.why = "seen by the model";
@@ -136,6 +146,10 @@ static void step_put(uint32_t n, uint32_t t)
 		.stored = model.now, .ttl_s = below(8) ? 1 + below(300) : 0,
 		.seed = (uint32_t)next_random(&model.random),
 		.kind = below(3), .state = below(4), .two_forms = below(2),
+		.may_stale = below(4), .has_signed_until = below(4),
+		.signed_until = WALL_S + (uint32_t)(model.now / 1000) +
+				below(600),
+		.awaited = below(2),
 	};
 	struct mx_answer a = make_answer(&k);
 	struct test_key key;
@@ -183,16 +197,21 @@ static void step_failure(uint32_t n, uint32_t t)
 {
 	struct kept *last = &model.failure[n][t];
 	uint32_t want_s = expected_wait_s(last), got_s;
+	uint32_t least_s = below(3) ? 0 : 30;
 	struct mx_cache_stats before, after;
 	struct test_key key;
 
 	mx_cache_stats(model.cache, &before);
 	model.no_memory = below(20) == 0;
-	got_s = mx_cache_put_failure(model.cache, key_of(&key, names[n], types[t]),
-				     22, "silent", model.now);
+	if (!live(last) && want_s < least_s)
+		want_s = least_s;
+	got_s = mx_cache_put_failure_least(model.cache,
+					   key_of(&key, names[n], types[t]), 22,
+					   "silent", least_s, model.now);
 	mx_cache_stats(model.cache, &after);
 	/* If it was evicted, it starts anew. */
-	if (!(model.may_evict && got_s == FAILURE_MIN_S))
+	if (!(model.may_evict &&
+	      got_s == (least_s ? least_s : FAILURE_MIN_S)))
 		assert_int_equal(got_s, want_s);
 	if (!model.may_evict)
 		assert_int_equal(after.stored - before.stored,
@@ -232,6 +251,19 @@ static bool found_is(const struct mx_found *found, const struct kept *k,
 	return false;
 }
 
+/* One hit of each answer, if it has so many. */
+static void check_refresh(const struct mx_found *found, struct kept *k)
+{
+	bool want = k->state != MX_BOGUS && k->kind != MX_ANSWER_FAILURE &&
+		!k->told_to_refresh;
+
+	if (found->len > 0) /* what is empty does not turn */
+		k->hits++;
+	want = want && k->hits + k->awaited >= REFRESH_HITS;
+	assert_int_equal(found->refresh, want);
+	k->told_to_refresh = k->told_to_refresh || want;
+}
+
 static void step_get(uint32_t n, uint32_t t)
 {
 	const struct kept *in_order[] = {
@@ -260,6 +292,72 @@ static void step_get(uint32_t n, uint32_t t)
 		k++;
 	assert_non_null(*k);
 	assert_true(found_is(&found, *k, with_dnssec));
+	assert_false(found.stale);
+	check_refresh(&found, (struct kept *)(uintptr_t)*k);
+}
+
+static bool signatures_hold(const struct kept *k)
+{
+	return k->state != MX_SECURE ||
+		(k->has_signed_until &&
+		 model.now / 1000 + WALL_S < (int64_t)k->signed_until);
+}
+
+static void step_get_stale(uint32_t n, uint32_t t)
+{
+	const struct kept *k = &model.answer[n][t];
+	bool with_dnssec = below(2), want;
+	const struct mx_form *form;
+	struct mx_found found;
+	struct mx_answer a;
+	struct test_key key;
+	enum mx_hit hit;
+
+	hit = mx_cache_get_stale(model.cache, key_of(&key, names[n], types[t]),
+				 model.now, WALL_S * INT64_C(1000) + model.now,
+				 with_dnssec, out, sizeof out, &found);
+	want = k->there && !live(k) && k->may_stale &&
+		k->kind == MX_ANSWER_POSITIVE && signatures_hold(k) &&
+		age_s(k) - k->ttl_s < STALE_MAX_S;
+	/* That somebody said otherwise may be evicted sooner. */
+	if (model.nxdomain[n].there || model.bogus[n][t].there)
+		want = want && model.may_evict && hit == MX_HIT;
+	if (hit == MX_MISS) {
+		assert_true(!want || model.may_evict);
+		return;
+	}
+	assert_true(want);
+	model.stale_hits++;
+	a = make_answer(k);
+	form = with_dnssec ? &a.full : &a.plain;
+	assert_true(found.stale && found.copied && !found.refresh);
+	assert_int_equal(found.state, k->state);
+	assert_int_equal(found.len, form->len);
+	memcpy(expected, form->octets, form->len);
+	for (unsigned i = 0; i < form->ttl_count; i++)
+		if (get_be(expected + form->ttl_at[i], 4) > 30)
+			put_be(expected + form->ttl_at[i], 30, 4);
+	assert_memory_equal(out, expected, form->len);
+}
+
+/* The same once more with TTL 0 leaves what may be stale alone. */
+static void step_echo(uint32_t n, uint32_t t)
+{
+	const struct kept *k = &model.answer[n][t];
+	struct mx_answer a = make_answer(k);
+	struct test_key key;
+
+	if (!k->there || k->state == MX_BOGUS)
+		return;
+	a.ttl_s = 0;
+	assert_false(mx_cache_put(model.cache,
+				  key_of(&key, names[n], types[t]), &a,
+				  model.now));
+	model.failure[n][t].there = false;
+	model.bogus[n][t].there = false;
+	model.nxdomain[n].there = false;
+	model.answer[n][t].there = k->may_stale &&
+				   k->kind == MX_ANSWER_POSITIVE;
 }
 
 static bool is_below(const char *name, const char *ancestor)
@@ -334,8 +432,12 @@ static void step(void)
 {
 	uint32_t n = below(NAMES), t = below(TYPES), dice = below(100);
 
-	if (dice < 45)
+	if (dice < 35)
 		step_get(n, t);
+	else if (dice < 45)
+		step_get_stale(n, t);
+	else if (dice < 46)
+		step_echo(n, t);
 	else if (dice < 75)
 		step_put(n, t);
 	else if (dice < 85)
@@ -354,6 +456,7 @@ static void run(const char *what, size_t size_octets, bool constant)
 		.size_octets = size_octets, .hash_constant = constant,
 		.failure_ttl_min_s = FAILURE_MIN_S,
 		.failure_ttl_max_s = FAILURE_MAX_S,
+		.stale_max_s = STALE_MAX_S, .refresh_hits = REFRESH_HITS,
 	};
 	uint64_t seed = env_number("MX_SEED", 20240611);
 	uint64_t steps = env_number("MX_STEPS", 40000);
@@ -376,6 +479,7 @@ static void run(const char *what, size_t size_octets, bool constant)
 	memory_test_refuse = NULL;
 	assert_true(model.hits > steps / 20);
 	assert_true(model.misses > 0);
+	assert_true(model.stale_hits > 0);
 	mx_cache_stats(model.cache, &stats);
 	assert_int_equal(stats.evicted > 0, model.may_evict);
 	cache_done(model.cache);

@@ -38,7 +38,7 @@ REPORTS = re.compile(
     r"(ERROR: (Address|Leak)Sanitizer|WARNING: ThreadSanitizer|runtime error:)")
 
 # Which counters partition the queries (include/mx_counters.h, class rows).
-CLASSES = ("hits", "hits_failure", "local", "joined", "misses", "rejected",
+CLASSES = ("hits", "hits_stale", "hits_failure", "local", "joined", "misses", "rejected",
            "dropped", "overloads")
 
 LAB_OPTIONS = """\

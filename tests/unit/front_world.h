@@ -31,7 +31,10 @@
 #include "../../src/front/front.h"
 #include "mx_log.h"
 
+#define WORLD_WALL_MS 1700000000000 /* at the beginning of each world */
+
 static mx_instant world_now = 1000000;
+static int64_t world_wall_ahead_ms = WORLD_WALL_MS;
 
 mx_instant mx_clock_now(void)
 {
@@ -40,7 +43,7 @@ mx_instant mx_clock_now(void)
 
 int64_t mx_clock_wall_ms(void)
 {
-	return 1700000000000 + world_now;
+	return world_now + world_wall_ahead_ms;
 }
 
 #define WORLD_RESOLVERS 4
@@ -280,6 +283,7 @@ static inline void world_begin(struct world *w, char *const *sets,
 	for (size_t i = 0; i < set_count; i++)
 		all[count++] = sets[i];
 	memset(w, 0, sizeof *w);
+	world_wall_ahead_ms = WORLD_WALL_MS - world_now;
 	mx_log_init("test", MX_LOG_ERROR);
 	signal(SIGPIPE, SIG_IGN);
 	assert_true(sodium_init() >= 0);
@@ -290,6 +294,8 @@ static inline void world_begin(struct world *w, char *const *sets,
 		.size_octets = w->config.cache_size,
 		.failure_ttl_min_s = (uint32_t)w->config.failure_ttl_min,
 		.failure_ttl_max_s = (uint32_t)w->config.failure_ttl_max,
+		.stale_max_s = stale_max_s(&w->config),
+		.refresh_hits = w->config.refresh ? REFRESH_HITS : 0,
 	};
 	assert_int_equal(mx_cache_new(&cache, &w->cache), MX_OK);
 	assert_non_null(w->limits = limits_new(&w->config));
@@ -376,8 +382,15 @@ static inline void world_end(struct world *w)
 		worker_free(w->worker);
 		w->worker = NULL;
 	} else {
-		world_pass(w, (mx_instant)w->config.question_lifetime * 1000);
-		world_pass(w, (mx_instant)w->config.tcp_idle_timeout + 1);
+		uint64_t refreshes;
+
+		/* What is due by now is asked again, and ends in its turn. */
+		do {
+			refreshes = world_count(w, "refreshes");
+			world_pass(w, (mx_instant)w->config.question_lifetime *
+					      1000);
+			world_pass(w, (mx_instant)w->config.tcp_idle_timeout + 1);
+		} while (world_count(w, "refreshes") != refreshes);
 		assert_int_equal(tcp_open(w->worker->tcp), 0);
 		assert_int_equal(lookups_waiting(w->worker->lookups), 0);
 		world_check_counters(w);

@@ -262,6 +262,9 @@ static const struct {
 	{ "forward-zone: a\\25.de 192.0.2.1\n", "t.conf:1: \"a\\25.de\" has an unfinished escape..." },
 	{ "forward-zone: a\\256.de 192.0.2.1\n", "t.conf:1: \"a\\256.de\" has an unfinished escape..." },
 	{ "forward-zone: 0123456789012345678901234567890123456789012345678901234567890123.de 192.0.2.1\n", "t.conf:1: \"0123456789012345678901234567890123456789012345678901234567890123.de\" has a label of more than 63 octets, which DNS does not allow (RFC 1035)" },
+	{ "stale-never: a..example\n", "t.conf:1: \"a..example\" is no domain name: a label is empty..." },
+	{ "stale-never: a.example b.example\n", "t.conf:1: \"a.example b.example\" is more than one word; write one zone, as in dnsbl.example" },
+	{ "stale-after: 5s\n", "t.conf:1: \"5s\" is too large for \"stale-after\"..." },
 	{ "forward-zone: . ns.example.com\n", "t.conf:1: \"ns.example.com\" is not an address, and names..." },
 	{ "stub-zone: . 0.0.0.0\n", "t.conf:1: 0.0.0.0 is no address of a name server; write the one it answers on" },
 	/* options of the resolver */

@@ -117,12 +117,40 @@ static void all_octets_of_a_ttl_count(void **state)
 	check(&form, 0x01020304, 0, "c00c 0001 0001 00000000 0000");
 }
 
+static void stale_ttls_are_no_longer_than_their_own(void **state)
+{
+	(void)state;
+	static const struct { uint32_t most; const char *hex; } cases[] = {
+		{ 100, "c00c 0005 0001 00000064 0002 aaaa"
+		       "c01c 000f 0001 00000064 0001 bb"
+		       "c01c 000f 0001 00000064 0003 cccccc"
+		       "c01c 000f 0001 00000064 0000"
+		       "03 656565 00 0006 0001 00000064 0002 eeee" },
+		{ 201, "c00c 0005 0001 00000064 0002 aaaa"
+		       "c01c 000f 0001 000000c8 0001 bb"
+		       "c01c 000f 0001 000000c8 0003 cccccc"
+		       "c01c 000f 0001 000000c8 0000"
+		       "03 656565 00 0006 0001 000000c9 0002 eeee" },
+	};
+	uint8_t octets[200], out[200], want[200];
+	struct mx_form form = form_of(RR_A RR_B RR_C RR_D RR_E, octets, 200);
+
+	for (unsigned i = 0; i < 2; i++) {
+		size_t len = hex_read(cases[i].hex, want, sizeof want);
+
+		assert_int_equal(len, form.len);
+		mx_form_write_stale(&form, cases[i].most, out);
+		assert_memory_equal(out, want, len);
+	}
+}
+
 static void empty_body(void **state)
 {
 	(void)state;
 	uint8_t out = 0x55;
 
 	mx_form_write(&(struct mx_form){ 0 }, 7, 9, &out);
+	mx_form_write_stale(&(struct mx_form){ 0 }, 30, &out);
 	assert_int_equal(out, 0x55);
 }
 
@@ -133,6 +161,7 @@ int main(void)
 		cmocka_unit_test(nothing_behind_what_turns),
 		cmocka_unit_test(ages_each_ttl_where_it_went),
 		cmocka_unit_test(all_octets_of_a_ttl_count),
+		cmocka_unit_test(stale_ttls_are_no_longer_than_their_own),
 		cmocka_unit_test(empty_body),
 	};
 

@@ -846,16 +846,27 @@ static void do_resolver(struct step *step)
 
 /* ---- the rest ---- */
 
-static void do_time(struct step *step)
+static long milliseconds(struct step *step)
 {
 	char *end;
-	need(step, "passes");
 	long n = strtol(need(step, "how long"), &end, 10);
 	const char *unit = *end ? end : need(step, "unit");
 
-	world_pass(&scene->world, n * (strcmp(unit, "ms") == 0  ? 1
-				       : strcmp(unit, "s") == 0 ? 1000
-								: 60000));
+	return n * (strcmp(unit, "ms") == 0  ? 1
+		    : strcmp(unit, "s") == 0 ? 1000
+					     : 60000);
+}
+
+static void do_time(struct step *step)
+{
+	need(step, "passes");
+	world_pass(&scene->world, milliseconds(step));
+}
+
+static void do_wall_clock(struct step *step)
+{
+	need(step, "jumps");
+	world_wall_ahead_ms += milliseconds(step);
 }
 
 static void do_counters(struct step *step)
@@ -933,6 +944,8 @@ static void play(struct step *step)
 		do_resolver(step);
 	else if (strcmp(what, "time") == 0)
 		do_time(step);
+	else if (strcmp(what, "wall-clock") == 0)
+		do_wall_clock(step);
 	else if (strcmp(what, "counters") == 0)
 		do_counters(step);
 	else if (strcmp(what, "worker") == 0)
