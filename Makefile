@@ -195,5 +195,5 @@ clean:
 	rm -rf build
 
 -include tests/fuzz/rules.mk
--include bench/rules.mk
+-include $(wildcard bench/*.mk)
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
