@@ -12,10 +12,11 @@ $(BUILD)/bench/udp_echo: $(BUILD)/obj/bench/udp_echo.o
 	@mkdir -p $(@D)
 	$(call quiet,link)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
 
-# The clock is the program's own: base's is left out, as in tests/unit.
+# Linked as the front is, but for the clock: it is the program's own, base's is
+# left out, as in tests/unit.
 $(BUILD)/bench/hits_instructions: $(BUILD)/obj/bench/hits_instructions.o $(call archives,front)
 	@mkdir -p $(@D)
-	$(call quiet,link)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call outside,front) -lcmocka
+	$(call quiet,link)$(CC) $(CFLAGS) $(LDFLAGS_WHOLE) -o $@ $^ $(call outside,front) -lcmocka
 
 .PHONY: bench bench-deps bench-hits
 bench: bench-hits

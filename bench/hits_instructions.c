@@ -154,12 +154,12 @@ static void hear(int client, uint32_t number)
 }
 
 /* What callgrind counts. */
-__attribute__((noinline)) static void answer(struct world *w)
+__attribute__((noipa)) static void answer(struct world *w)
 {
 	event_base_loop(w->worker->base, EVLOOP_NONBLOCK);
 }
 
-__attribute__((noinline)) static void warm(struct world *w)
+__attribute__((noipa)) static void warm(struct world *w)
 {
 	event_base_loop(w->worker->base, EVLOOP_NONBLOCK);
 }

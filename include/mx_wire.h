@@ -76,17 +76,30 @@ struct mx_in {
 };
 
 void mx_in_init(struct mx_in *in, const uint8_t *msg, size_t len);
-/* Set the first error; later ones are ignored. */
-void mx_in_fail(struct mx_in *in, enum mx_error err);
-/* MX_OK if nothing failed and nothing is left over (MX_E_TRAILING). */
-enum mx_error mx_in_end(const struct mx_in *in);
 
 /* Those below are here rather than in in.c because every field of every query
  * is read with them. */
 
+/* Set the first error; later ones are ignored. */
+static inline void mx_in_fail(struct mx_in *in, enum mx_error err)
+{
+	if (in->err != MX_OK)
+		return;
+	in->err = err;
+	in->at = in->end;
+}
+
 static inline size_t mx_in_left(const struct mx_in *in)
 {
 	return (size_t)(in->end - in->at);
+}
+
+/* MX_OK if nothing failed and nothing is left over (MX_E_TRAILING). */
+static inline enum mx_error mx_in_end(const struct mx_in *in)
+{
+	if (in->err != MX_OK)
+		return in->err;
+	return mx_in_left(in) == 0 ? MX_OK : MX_E_TRAILING;
 }
 
 /* len octets in place, or NULL. */

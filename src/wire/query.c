@@ -48,19 +48,19 @@ static void read_questions(struct mx_in *in, unsigned count,
 }
 
 /* {OPTION-CODE, OPTION-LENGTH, OPTION-DATA}* must fill the RDATA. */
-static enum mx_error check_options(struct mx_in rdata)
+static enum mx_error check_options(struct mx_in *rdata)
 {
-	while (rdata.err == MX_OK && mx_in_left(&rdata) > 0) {
-		mx_in_u16(&rdata);
-		mx_in_octets(&rdata, mx_in_u16(&rdata));
+	while (rdata->err == MX_OK && mx_in_left(rdata) > 0) {
+		mx_in_u16(rdata);
+		mx_in_octets(rdata, mx_in_u16(rdata));
 	}
-	return mx_in_end(&rdata);
+	return mx_in_end(rdata);
 }
 
 /* The owner must be the root, written as one octet: a pointer to some zero
  * octet is no root to anyone else (RFC 6891 section 6.1.2). */
 static void read_opt(struct mx_in *in, size_t owner_octets, uint16_t size,
-		     uint32_t ttl, struct mx_in rdata, struct mx_query *q)
+		     uint32_t ttl, struct mx_in *rdata, struct mx_query *q)
 {
 	uint8_t version = (uint8_t)(ttl >> 16);
 
@@ -96,7 +96,7 @@ static void read_rr(struct mx_in *in, int section, struct mx_query *q)
 	if (type == MX_TYPE_OPT && section != ADDITIONAL)
 		mx_in_fail(in, MX_E_OPT);
 	else if (type == MX_TYPE_OPT)
-		read_opt(in, owner_octets, class, ttl, rdata, q);
+		read_opt(in, owner_octets, class, ttl, &rdata, q);
 	else if (type == MX_TYPE_TSIG)
 		mx_in_fail(in, MX_E_TSIG);
 }
