@@ -302,8 +302,12 @@ uint16_t entry_ede(const struct entry *e)
 
 const char *entry_why(const struct entry *e, size_t *ret_len)
 {
-	const uint8_t *at = (const uint8_t *)e + why_at(e);
+	const uint8_t *at;
 
-	*ret_len = e->has_why ? at[2] : 0;
+	*ret_len = 0;
+	if (!e->has_why)
+		return "";
+	at = (const uint8_t *)e + why_at(e);
+	*ret_len = at[2];
 	return (const char *)at + 3;
 }

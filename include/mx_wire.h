@@ -42,6 +42,31 @@ enum mx_type {
 #define MX_CLASS_IN 1
 #define MX_HEADER_LEN 12
 
+/* ---- numbers in network order, where there is room for them ---- */
+
+static inline uint16_t mx_get_u16(const uint8_t *o)
+{
+	return (uint16_t)(o[0] << 8 | o[1]);
+}
+
+static inline uint32_t mx_get_u32(const uint8_t *o)
+{
+	return (uint32_t)o[0] << 24 | (uint32_t)o[1] << 16 |
+	       (uint32_t)o[2] << 8 | o[3];
+}
+
+static inline void mx_put_u16(uint8_t *o, uint16_t v)
+{
+	o[0] = (uint8_t)(v >> 8);
+	o[1] = (uint8_t)v;
+}
+
+static inline void mx_put_u32(uint8_t *o, uint32_t v)
+{
+	mx_put_u16(o, (uint16_t)(v >> 16));
+	mx_put_u16(o + 2, (uint16_t)v);
+}
+
 /* ---- reading ---- */
 
 struct mx_in {
@@ -51,19 +76,91 @@ struct mx_in {
 };
 
 void mx_in_init(struct mx_in *in, const uint8_t *msg, size_t len);
-uint8_t mx_in_u8(struct mx_in *in);
-uint16_t mx_in_u16(struct mx_in *in);
-uint32_t mx_in_u32(struct mx_in *in);
+
+/* Those below are here rather than in in.c because every field of every query
+ * is read with them. */
+
+/* Set the first error; later ones are ignored. */
+static inline void mx_in_fail(struct mx_in *in, enum mx_error err)
+{
+	if (in->err != MX_OK)
+		return;
+	in->err = err;
+	in->at = in->end;
+}
+
+static inline size_t mx_in_left(const struct mx_in *in)
+{
+	return (size_t)(in->end - in->at);
+}
+
+/* MX_OK if nothing failed and nothing is left over (MX_E_TRAILING). */
+static inline enum mx_error mx_in_end(const struct mx_in *in)
+{
+	if (in->err != MX_OK)
+		return in->err;
+	return mx_in_left(in) == 0 ? MX_OK : MX_E_TRAILING;
+}
+
 /* len octets in place, or NULL. */
-const uint8_t *mx_in_octets(struct mx_in *in, size_t len);
-size_t mx_in_left(const struct mx_in *in);
+static inline const uint8_t *mx_in_octets(struct mx_in *in, size_t len)
+{
+	const uint8_t *octets = in->at;
+
+	if (in->err != MX_OK || mx_in_left(in) < len) {
+		mx_in_fail(in, MX_E_SHORT);
+		return NULL;
+	}
+	in->at += len;
+	return octets;
+}
+
+static inline uint8_t mx_in_u8(struct mx_in *in)
+{
+	const uint8_t *o = mx_in_octets(in, 1);
+
+	return o ? o[0] : 0;
+}
+
+static inline uint16_t mx_in_u16(struct mx_in *in)
+{
+	const uint8_t *o = mx_in_octets(in, 2);
+
+	return o ? mx_get_u16(o) : 0;
+}
+
+static inline uint32_t mx_in_u32(struct mx_in *in)
+{
+	const uint8_t *o = mx_in_octets(in, 4);
+
+	return o ? mx_get_u32(o) : 0;
+}
+
+/* The next len octets, at most MX_IN_FIELDS_MAX, to be taken apart with
+ * mx_get_u16() and mx_get_u32(); zeros after an error. For fields that always
+ * come together: one check for all of them. */
+#define MX_IN_FIELDS_MAX 16
+extern const uint8_t mx_in_zeros[MX_IN_FIELDS_MAX];
+static inline const uint8_t *mx_in_fields(struct mx_in *in, size_t len)
+{
+	const uint8_t *o = mx_in_octets(in, len);
+
+	return o ? o : mx_in_zeros;
+}
+
 /* A reader of the next len octets, after which in goes on. Compression in it
  * still reaches back to msg. After an error in `in` the result is in error. */
-struct mx_in mx_in_sub(struct mx_in *in, size_t len);
-/* Set the first error; later ones are ignored. */
-void mx_in_fail(struct mx_in *in, enum mx_error err);
-/* MX_OK if nothing failed and nothing is left over (MX_E_TRAILING). */
-enum mx_error mx_in_end(const struct mx_in *in);
+static inline struct mx_in mx_in_sub(struct mx_in *in, size_t len)
+{
+	struct mx_in sub = *in;
+
+	if (mx_in_octets(in, len) == NULL) {
+		mx_in_fail(&sub, in->err);
+		return sub;
+	}
+	sub.end = in->at;
+	return sub;
+}
 
 /* ---- names, RFC 1035 section 3.1 and 4.1.4 ---- */
 
@@ -82,6 +179,8 @@ struct mx_name {
 void mx_in_name(struct mx_in *in, struct mx_name *ret);
 /* The same where no pointer may occur: RFC 3597 types, QNAME. */
 void mx_in_name_plain(struct mx_in *in, struct mx_name *ret);
+/* The same, read in place: its octets, 1..255, or 0 on error. */
+uint8_t mx_in_name_span(struct mx_in *in);
 
 /* Move past a name that nobody wants to know: a pointer ends it, must point
  * back, and is not followed. */
@@ -124,13 +223,52 @@ struct mx_out {
 	bool full;
 };
 void mx_out_init(struct mx_out *out, uint8_t *msg, size_t room);
-void mx_out_u8(struct mx_out *out, uint8_t v);
-void mx_out_u16(struct mx_out *out, uint16_t v);
-void mx_out_u32(struct mx_out *out, uint32_t v);
 void mx_out_octets(struct mx_out *out, const void *octets, size_t len);
+
+/* In place for len octets, or NULL: full. Here, with those that use it,
+ * because every field of every reply is written with them. */
+static inline uint8_t *mx_out_room(struct mx_out *out, size_t len)
+{
+	uint8_t *octets = out->at;
+
+	if (out->full || (size_t)(out->end - out->at) < len) {
+		out->full = true;
+		return NULL;
+	}
+	out->at += len;
+	return octets;
+}
+
+static inline void mx_out_u8(struct mx_out *out, uint8_t v)
+{
+	uint8_t *o = mx_out_room(out, 1);
+
+	if (o)
+		o[0] = v;
+}
+
+static inline void mx_out_u16(struct mx_out *out, uint16_t v)
+{
+	uint8_t *o = mx_out_room(out, 2);
+
+	if (o)
+		mx_put_u16(o, v);
+}
+
+static inline void mx_out_u32(struct mx_out *out, uint32_t v)
+{
+	uint8_t *o = mx_out_room(out, 4);
+
+	if (o)
+		mx_put_u32(o, v);
+}
+
 /* Overwrite two octets written earlier, at this offset from msg: RDLENGTH is
  * known only once the RDATA is there. Nothing happens if full. */
 void mx_out_patch_u16(struct mx_out *out, size_t offset, uint16_t v);
-size_t mx_out_len(const struct mx_out *out);
+static inline size_t mx_out_len(const struct mx_out *out)
+{
+	return (size_t)(out->at - out->msg);
+}
 
 #endif

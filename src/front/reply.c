@@ -40,10 +40,12 @@ size_t reply_body_room(const struct mx_query *q, size_t limit)
 static void put_ede(struct mx_out *out, const struct reply_ede *ede)
 {
 	size_t left = (size_t)(out->end - out->at);
-	size_t text = strlen(ede->text);
 
 	if (ede->code == MX_EDE_NONE || left < OPTION_HEAD + EDE_CODE)
 		return;
+
+	size_t text = strlen(ede->text);
+
 	if (left < OPTION_HEAD + EDE_CODE + text)
 		text = 0;
 	mx_out_u16(out, OPTION_EDE);
@@ -57,21 +59,19 @@ static void put_ede(struct mx_out *out, const struct reply_ede *ede)
 static void put_opt(struct mx_out *out, const struct mx_query *q,
 		    const struct reply *reply)
 {
-	mx_out_u8(out, 0);
-	mx_out_u16(out, MX_TYPE_OPT);
-	mx_out_u16(out, ADVERTISED_UDP_SIZE);
-	mx_out_u8(out, (uint8_t)(reply->rcode >> 4));
-	mx_out_u8(out, 0);
-	mx_out_u16(out, q->dnssec_ok ? 0x8000 : 0);
+	uint8_t *o = mx_out_room(out, MX_OPT_LEN);
 
-	uint8_t *rdlength = out->at;
-	mx_out_u16(out, 0);
+	if (!o)
+		return;
+	o[0] = 0;
+	mx_put_u16(o + 1, MX_TYPE_OPT);
+	mx_put_u16(o + 3, ADVERTISED_UDP_SIZE);
+	o[5] = (uint8_t)(reply->rcode >> 4);
+	o[6] = 0;
+	mx_put_u16(o + 7, q->dnssec_ok ? 0x8000 : 0);
 	for (size_t i = 0; i < 2; i++)
 		put_ede(out, &reply->ede[i]);
-
-	size_t len = (size_t)(out->at - rdlength) - 2;
-	rdlength[0] = (uint8_t)(len >> 8);
-	rdlength[1] = (uint8_t)len;
+	mx_put_u16(o + 9, (uint16_t)(out->at - (o + MX_OPT_LEN)));
 }
 
 size_t reply_finish(const struct mx_query *q, const struct reply *reply,
@@ -81,17 +81,20 @@ size_t reply_finish(const struct mx_query *q, const struct reply *reply,
 	bool empty = reply->truncated;
 
 	mx_out_init(&out, msg, limit);
-	mx_out_u16(&out, q->id);
-	mx_out_u16(&out, (uint16_t)(QR | (q->opcode & 15) << 11 |
-				    (reply->truncated ? TC : 0) |
-				    (q->rd ? RD : 0) | RA |
-				    (reply->ad && !empty ? AD : 0) |
-				    (q->cd ? CD : 0) | (reply->rcode & 15)));
-	mx_out_u16(&out, q->question ? 1 : 0);
-	mx_out_u16(&out, empty ? 0 : reply->ancount);
-	mx_out_u16(&out, empty ? 0 : reply->nscount);
-	mx_out_u16(&out, (uint16_t)((empty ? 0 : reply->arcount) +
-				    (q->has_opt ? 1 : 0)));
+	uint8_t *h = mx_out_room(&out, MX_HEADER_LEN);
+	if (!h)
+		return 0;
+	mx_put_u16(h, q->id);
+	mx_put_u16(h + 2, (uint16_t)(QR | (q->opcode & 15) << 11 |
+				     (reply->truncated ? TC : 0) |
+				     (q->rd ? RD : 0) | RA |
+				     (reply->ad && !empty ? AD : 0) |
+				     (q->cd ? CD : 0) | (reply->rcode & 15)));
+	mx_put_u16(h + 4, q->question ? 1 : 0);
+	mx_put_u16(h + 6, empty ? 0 : reply->ancount);
+	mx_put_u16(h + 8, empty ? 0 : reply->nscount);
+	mx_put_u16(h + 10, (uint16_t)((empty ? 0 : reply->arcount) +
+				      (q->has_opt ? 1 : 0)));
 	if (q->question)
 		mx_out_octets(&out, q->question, q->question_len);
 	if (!empty)

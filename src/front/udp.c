@@ -39,6 +39,8 @@ struct udp_batch {
 	uint8_t origin[BATCH]; /* which query a reply is to */
 	size_t reply_stride;
 	uint8_t *queries, *replies;
+	const struct udp *ready_for; /* whose messages in[] is prepared for */
+	unsigned used;		     /* and how many of them it had last time */
 };
 
 struct udp {
@@ -56,6 +58,23 @@ struct udp_asking {
 	struct udp_path path;
 };
 
+/* What stays as it is, whatever comes. */
+static void set_up(struct udp_batch *batch)
+{
+	for (unsigned i = 0; i < BATCH; i++) {
+		batch->in_iov[i] = (struct iovec){
+			batch->queries + (size_t)i * QUERY_STRIDE,
+			MX_MESSAGE_MAX };
+		batch->in[i].msg_hdr = (struct msghdr){
+			.msg_name = &batch->path[i].peer,
+			.msg_iov = &batch->in_iov[i], .msg_iovlen = 1 };
+		batch->out_iov[i].iov_base =
+			batch->replies + i * batch->reply_stride;
+		batch->out[i].msg_hdr = (struct msghdr){
+			.msg_iov = &batch->out_iov[i], .msg_iovlen = 1 };
+	}
+}
+
 struct udp_batch *udp_batch_new(size_t udp_size_max)
 {
 	struct udp_batch *batch = calloc(1, sizeof(*batch));
@@ -69,6 +88,7 @@ struct udp_batch *udp_batch_new(size_t udp_size_max)
 		udp_batch_free(batch);
 		return NULL;
 	}
+	set_up(batch);
 	return batch;
 }
 
@@ -227,23 +247,22 @@ static void set_path(const struct udp *udp, struct msghdr *in,
 	}
 }
 
+/* The kernel has written over the lengths of the messages that came last time;
+ * the others are ready still, unless they were for another socket. */
 static void prepare(struct udp *udp, struct udp_batch *batch)
 {
-	for (unsigned i = 0; i < BATCH; i++) {
-		struct udp_path *path = &batch->path[i];
+	unsigned count = batch->ready_for == udp ? batch->used : BATCH;
 
-		batch->in_iov[i] = (struct iovec){
-			batch->queries + (size_t)i * QUERY_STRIDE,
-			MX_MESSAGE_MAX };
-		batch->in[i].msg_hdr = (struct msghdr){
-			.msg_name = &path->peer,
-			.msg_namelen = sizeof(path->peer),
-			.msg_iov = &batch->in_iov[i], .msg_iovlen = 1,
-			.msg_control = udp->wildcard ? path->control.octets
-						     : NULL,
-			.msg_controllen = udp->wildcard ? CONTROL_ROOM : 0,
-		};
+	for (unsigned i = 0; i < count; i++) {
+		struct msghdr *in = &batch->in[i].msg_hdr;
+
+		in->msg_namelen = sizeof(batch->path[i].peer);
+		in->msg_control = udp->wildcard ? batch->path[i].control.octets
+						: NULL;
+		in->msg_controllen = udp->wildcard ? CONTROL_ROOM : 0;
 	}
+	batch->ready_for = udp;
+	batch->used = 0;
 }
 
 /* Answer message i at once if possible; the reply becomes number `count` of
@@ -252,15 +271,15 @@ static bool take(struct udp *udp, struct udp_batch *batch, unsigned i,
 		 unsigned count, mx_instant now)
 {
 	struct msghdr *in = &batch->in[i].msg_hdr;
+	struct msghdr *out = &batch->out[count].msg_hdr;
 	struct udp_path *path = &batch->path[i];
-	uint8_t *reply = batch->replies + count * batch->reply_stride;
 	struct ask ask;
-	size_t len;
 
 	set_path(udp, in, path);
 	switch (ask_begin(udp->worker, in->msg_iov->iov_base,
 			  batch->in[i].msg_len, (struct sockaddr *)&path->peer,
-			  false, now, &ask, reply, &len)) {
+			  false, now, &ask, out->msg_iov->iov_base,
+			  &out->msg_iov->iov_len)) {
 	case ASK_DROP:
 		return false;
 	case ASK_WAIT:
@@ -270,13 +289,10 @@ static bool take(struct udp *udp, struct udp_batch *batch, unsigned i,
 		break;
 	}
 	batch->origin[count] = (uint8_t)i;
-	batch->out_iov[count] = (struct iovec){ reply, len };
-	batch->out[count].msg_hdr = (struct msghdr){
-		.msg_name = &path->peer, .msg_namelen = path->peer_len,
-		.msg_iov = &batch->out_iov[count], .msg_iovlen = 1,
-		.msg_control = path->control_len ? path->control.octets : NULL,
-		.msg_controllen = path->control_len,
-	};
+	out->msg_name = &path->peer;
+	out->msg_namelen = path->peer_len;
+	out->msg_control = path->control_len ? path->control.octets : NULL;
+	out->msg_controllen = path->control_len;
 	return true;
 }
 
@@ -291,6 +307,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 		int got = recvmmsg(fd, batch->in, BATCH, MSG_DONTWAIT, NULL);
 		if (got <= 0)
 			return; /* EAGAIN, or an error of an earlier send */
+		batch->used = (unsigned)got;
 
 		mx_instant now = mx_clock_now();
 		unsigned count = 0;
@@ -327,6 +344,7 @@ struct udp *udp_new(struct worker *worker, int fd)
 	udp->worker = worker;
 	udp->fd = fd;
 	udp->wildcard = is_wildcard(fd);
+	worker->batch->ready_for = NULL;
 	TAILQ_INIT(&udp->waiting);
 	udp->readable = event_new(worker->base, fd, EV_READ | EV_PERSIST,
 				  on_readable, udp);

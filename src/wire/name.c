@@ -96,6 +96,30 @@ void mx_in_name_plain(struct mx_in *in, struct mx_name *ret)
 	read_name(in, 0, ret);
 }
 
+uint8_t mx_in_name_span(struct mx_in *in)
+{
+	size_t octets = 0;
+
+	for (;;) {
+		uint8_t len = mx_in_u8(in);
+
+		if (len >= 0xc0)
+			mx_in_fail(in, MX_E_POINTER);
+		else if (len >= 0x40)
+			mx_in_fail(in, MX_E_LABEL);
+		if (mx_in_octets(in, len) == NULL)
+			return 0;
+		octets += 1u + len;
+		if (len == 0 && octets <= MX_NAME_MAX)
+			return (uint8_t)octets;
+		/* A label other than the root needs the root's octet too. */
+		if (octets >= MX_NAME_MAX) {
+			mx_in_fail(in, MX_E_NAME_LONG);
+			return 0;
+		}
+	}
+}
+
 void mx_in_name_skip(struct mx_in *in)
 {
 	size_t limit = (size_t)(in->at - in->msg);
@@ -124,10 +148,34 @@ static uint8_t lower(uint8_t c)
 	return (uint8_t)(c + ((uint8_t)(c - 'A') < 26 ? 'a' - 'A' : 0));
 }
 
+/* Eight octets at once. The sums cannot reach into the next octet, since the
+ * top bits are taken away before; what had one is no letter. */
+static void lower_eight(uint8_t *octets)
+{
+	const uint64_t each = 0x0101010101010101u;
+	uint64_t v;
+
+	memcpy(&v, octets, sizeof v);
+	uint64_t low = v & 0x7f * each;
+	uint64_t from_a = low + (0x80 - 'A') * each;
+	uint64_t past_z = low + (0x7f - 'Z') * each;
+	uint64_t letters = from_a & ~past_z & ~v & 0x80 * each;
+
+	v += letters >> 2; /* 'a' - 'A' is 0x20 */
+	memcpy(octets, &v, sizeof v);
+}
+
 void mx_name_lower(uint8_t *octets, size_t len)
 {
-	for (size_t i = 0; i < len; i++)
-		octets[i] = lower(octets[i]);
+	size_t i = 0;
+
+	for (; i + 8 <= len; i += 8)
+		lower_eight(octets + i);
+	if (i > 0 && i < len) /* some of them once more: nothing changes */
+		lower_eight(octets + len - 8);
+	else
+		for (; i < len; i++)
+			octets[i] = lower(octets[i]);
 }
 
 /* Length octets are below 64, where lower() changes nothing: two names may

@@ -10,34 +10,10 @@ void mx_out_init(struct mx_out *out, uint8_t *msg, size_t room)
 
 void mx_out_octets(struct mx_out *out, const void *octets, size_t len)
 {
-	if (out->full || (size_t)(out->end - out->at) < len) {
-		out->full = true;
-		return;
-	}
-	if (len == 0)
-		return;
-	memcpy(out->at, octets, len);
-	out->at += len;
-}
+	uint8_t *o = mx_out_room(out, len);
 
-void mx_out_u8(struct mx_out *out, uint8_t v)
-{
-	mx_out_octets(out, &v, 1);
-}
-
-void mx_out_u16(struct mx_out *out, uint16_t v)
-{
-	uint8_t o[2] = { (uint8_t)(v >> 8), (uint8_t)v };
-
-	mx_out_octets(out, o, sizeof o);
-}
-
-void mx_out_u32(struct mx_out *out, uint32_t v)
-{
-	uint8_t o[4] = { (uint8_t)(v >> 24), (uint8_t)(v >> 16),
-			 (uint8_t)(v >> 8), (uint8_t)v };
-
-	mx_out_octets(out, o, sizeof o);
+	if (o && len > 0)
+		memcpy(o, octets, len);
 }
 
 void mx_out_patch_u16(struct mx_out *out, size_t offset, uint16_t v)
@@ -46,9 +22,4 @@ void mx_out_patch_u16(struct mx_out *out, size_t offset, uint16_t v)
 		return;
 	out->msg[offset] = (uint8_t)(v >> 8);
 	out->msg[offset + 1] = (uint8_t)v;
-}
-
-size_t mx_out_len(const struct mx_out *out)
-{
-	return (size_t)(out->at - out->msg);
 }

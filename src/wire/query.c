@@ -17,11 +17,13 @@ struct header {
 
 static void read_header(struct mx_in *in, struct header *h, uint16_t *ret_id)
 {
-	*ret_id = mx_in_u16(in);
-	h->flags = mx_in_u16(in);
-	h->qdcount = mx_in_u16(in);
+	const uint8_t *o = mx_in_fields(in, MX_HEADER_LEN);
+
+	*ret_id = mx_get_u16(o);
+	h->flags = mx_get_u16(o + 2);
+	h->qdcount = mx_get_u16(o + 4);
 	for (int section = ANSWER; section <= ADDITIONAL; section++)
-		h->rrs[section] = mx_in_u16(in);
+		h->rrs[section] = mx_get_u16(o + 6 + 2 * section);
 }
 
 /* Several questions are read too, to find the OPT behind them; none of them
@@ -32,35 +34,33 @@ static void read_questions(struct mx_in *in, unsigned count,
 	for (unsigned i = 0; i < count && in->err == MX_OK; i++) {
 		const uint8_t *start = in->at;
 		size_t left = mx_in_left(in);
-		struct mx_name qname;
-
-		mx_in_name_plain(in, &qname);
-		uint16_t qtype = mx_in_u16(in), qclass = mx_in_u16(in);
+		uint8_t qname_len = mx_in_name_span(in);
+		const uint8_t *type_class = mx_in_fields(in, 4);
 
 		if (in->err != MX_OK || count != 1)
 			continue;
 		q->question = start;
 		q->question_len = (uint16_t)(left - mx_in_left(in));
-		q->qname_len = qname.len;
-		q->qtype = qtype;
-		q->qclass = qclass;
+		q->qname_len = qname_len;
+		q->qtype = mx_get_u16(type_class);
+		q->qclass = mx_get_u16(type_class + 2);
 	}
 }
 
 /* {OPTION-CODE, OPTION-LENGTH, OPTION-DATA}* must fill the RDATA. */
-static enum mx_error check_options(struct mx_in rdata)
+static enum mx_error check_options(struct mx_in *rdata)
 {
-	while (rdata.err == MX_OK && mx_in_left(&rdata) > 0) {
-		mx_in_u16(&rdata);
-		mx_in_octets(&rdata, mx_in_u16(&rdata));
+	while (rdata->err == MX_OK && mx_in_left(rdata) > 0) {
+		mx_in_u16(rdata);
+		mx_in_octets(rdata, mx_in_u16(rdata));
 	}
-	return mx_in_end(&rdata);
+	return mx_in_end(rdata);
 }
 
 /* The owner must be the root, written as one octet: a pointer to some zero
  * octet is no root to anyone else (RFC 6891 section 6.1.2). */
 static void read_opt(struct mx_in *in, size_t owner_octets, uint16_t size,
-		     uint32_t ttl, struct mx_in rdata, struct mx_query *q)
+		     uint32_t ttl, struct mx_in *rdata, struct mx_query *q)
 {
 	uint8_t version = (uint8_t)(ttl >> 16);
 
@@ -85,16 +85,18 @@ static void read_rr(struct mx_in *in, int section, struct mx_query *q)
 
 	mx_in_name_skip(in);
 	size_t owner_octets = left - mx_in_left(in);
-	uint16_t type = mx_in_u16(in), class = mx_in_u16(in);
-	uint32_t ttl = mx_in_u32(in);
-	struct mx_in rdata = mx_in_sub(in, mx_in_u16(in));
+	/* TYPE, CLASS, TTL, RDLENGTH */
+	const uint8_t *o = mx_in_fields(in, 10);
+	uint16_t type = mx_get_u16(o), class = mx_get_u16(o + 2);
+	uint32_t ttl = mx_get_u32(o + 4);
+	struct mx_in rdata = mx_in_sub(in, mx_get_u16(o + 8));
 
 	if (in->err != MX_OK)
 		return;
 	if (type == MX_TYPE_OPT && section != ADDITIONAL)
 		mx_in_fail(in, MX_E_OPT);
 	else if (type == MX_TYPE_OPT)
-		read_opt(in, owner_octets, class, ttl, rdata, q);
+		read_opt(in, owner_octets, class, ttl, &rdata, q);
 	else if (type == MX_TYPE_TSIG)
 		mx_in_fail(in, MX_E_TSIG);
 }

@@ -38,12 +38,15 @@ static void check_name(const struct mx_name *name)
 
 static void try_wire(const uint8_t *octets, size_t len, size_t at)
 {
-	struct mx_in in, skip;
+	struct mx_in in, skip, plain, span;
 	struct mx_name name;
 
 	mx_in_init(&in, octets, len);
 	mx_in_octets(&in, at);
-	skip = in;
+	skip = plain = span = in;
+	mx_in_name_plain(&plain, &name);
+	CHECK(mx_in_name_span(&span) == (plain.err == MX_OK ? name.len : 0));
+	CHECK(span.err == plain.err && span.at == plain.at);
 	mx_in_name(&in, &name);
 	mx_in_name_skip(&skip);
 	CHECK(in.err != MX_OK || (skip.err == MX_OK && skip.at == in.at));

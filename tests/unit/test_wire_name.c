@@ -167,6 +167,31 @@ static void no_pointer_in_a_plain_name(void **state)
 	assert_int_equal(mx_in_left(&in), 4);
 }
 
+/* Read in place, a name is judged as it is when copied: from every octet of
+ * the table's messages on. */
+static void span_is_plain(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof wire_cases / sizeof *wire_cases; i++) {
+		uint8_t msg[600];
+		size_t len = hex_read(wire_cases[i].hex, msg, sizeof msg);
+
+		for (size_t from = 0; from < len; from++) {
+			struct mx_in copied, span;
+			struct mx_name name;
+
+			mx_in_init(&copied, msg + from, len - from);
+			span = copied;
+			mx_in_name_plain(&copied, &name);
+			uint8_t octets = mx_in_name_span(&span);
+
+			assert_int_equal(span.err, copied.err);
+			assert_ptr_equal(span.at, copied.at);
+			assert_int_equal(octets, span.err ? 0 : name.len);
+		}
+	}
+}
+
 /* A name in RDATA must end in the RDATA, but may point out of it. */
 static void names_in_a_sub(void **state)
 {
@@ -325,6 +350,20 @@ static void lower_case_is_ascii(void **state)
 		assert_int_equal(all[i], i >= 'A' && i <= 'Z' ? i + 32 : i);
 }
 
+/* Whatever the length, all of it and nothing behind it. */
+static void lower_case_of_any_length(void **state)
+{
+	(void)state;
+	for (size_t len = 0; len < 40; len++) {
+		uint8_t octets[40];
+
+		memset(octets, 'Q', sizeof octets);
+		mx_name_lower(octets, len);
+		for (size_t i = 0; i < sizeof octets; i++)
+			assert_int_equal(octets[i], i < len ? 'q' : 'Q');
+	}
+}
+
 static void tails(void **state)
 {
 	(void)state;
@@ -459,12 +498,14 @@ int main(void)
 		cmocka_unit_test(wire_table),
 		cmocka_unit_test(truncation_ladder),
 		cmocka_unit_test(no_pointer_in_a_plain_name),
+		cmocka_unit_test(span_is_plain),
 		cmocka_unit_test(names_in_a_sub),
 		cmocka_unit_test(skipped_names),
 		cmocka_unit_test(chain_of_pointers_is_bounded),
 		cmocka_unit_test(every_label_by_pointer),
 		cmocka_unit_test(compare),
 		cmocka_unit_test(lower_case_is_ascii),
+		cmocka_unit_test(lower_case_of_any_length),
 		cmocka_unit_test(tails),
 		cmocka_unit_test(from_text_table),
 		cmocka_unit_test(text_round_trip),

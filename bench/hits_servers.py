@@ -1,0 +1,186 @@
+"""The servers of hits.py: each answers DNS on 127.0.0.1, with one thread.
+
+They resolve in the lab, from its root hints and its trust anchor, and validate,
+but for the echo, which knows nothing, and dnsdist, which asks the Unbound of
+the same run. None is Debian's service: each runs from a folder of its own.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path += [str(ROOT / "tests"), str(ROOT / "tests/system")]
+
+from lab.unbound import Unbound                      # noqa: E402
+from mxbound import Mxbound, free_port               # noqa: E402
+
+END_S = 5
+
+RECURSOR = """\
+local-address=127.0.0.1
+local-port={port}
+threads=1
+daemon=no
+disable-syslog=yes
+hint-file={hints}
+lua-config-file={folder}/recursor.lua
+socket-dir={folder}
+dont-query=
+dnssec=validate
+security-poll-suffix=
+"""
+RECURSOR_LUA = """\
+clearTA('.')
+addTA('.', "{ds}")
+"""
+DNSDIST = """\
+setSecurityPollSuffix('')
+setLocal('127.0.0.1:{port}')
+newServer('127.0.0.1:{backend}')
+getServer(0):setUp()
+getPool(''):setCache(newPacketCache(100000))
+"""
+KRESD = """\
+net.listen('127.0.0.1', {port}, {{ kind = 'dns' }})
+cache.open(100 * MB, 'lmdb://{folder}/cache')
+modules.load('hints')
+hints.root_file('{hints}')
+trust_anchors.remove('.')
+trust_anchors.add([[{anchor}]])
+"""
+
+
+def processes(pid):
+    """pid and all that it started, however far down."""
+    found = [pid]
+    for one in found:
+        for path in Path(f"/proc/{one}/task").glob("*/children"):
+            found += [int(child) for child in path.read_text().split()]
+    return found
+
+
+class Server:
+    """needs: the program without which it is left out."""
+    name = needs = None
+    port = process = None
+
+    def __init__(self, build):
+        self.build = build
+        self.port = free_port()
+
+    def there(self):
+        return shutil.which(self.needs) is not None
+
+    def launch(self, command, folder=None):
+        log = open(folder / "log", "w") if folder else subprocess.DEVNULL
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
+                                        stdout=log, stderr=log)
+
+    def start(self, others):
+        """others: the servers already started, by name."""
+        raise NotImplementedError
+
+    def folder(self):
+        return Path(tempfile.mkdtemp(prefix=f"{self.needs}-", dir=os.environ["LAB_DIR"]))
+
+    def stop(self):
+        if not self.process:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def cpu_s(self):
+        """User and system time of all its processes, so far."""
+        ticks = 0
+        for pid in processes(self.process.pid):
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+
+class Echo(Server):
+    name = "UDP echo"
+    resolves = False
+
+    def there(self):
+        return True
+
+    def start(self, others):
+        self.launch([self.build / "bench/udp_echo", str(self.port)])
+
+
+class Ours(Server):
+    name = "mxbound"
+    resolves = True
+
+    def there(self):
+        return True
+
+    def start(self, others):
+        self.server = Mxbound("workers: 1", "resolvers: 1", build=self.build)
+        self.server.start()
+        self.port, self.process = self.server.port, self.server.process
+
+    def stop(self):
+        self.server.stop()
+
+
+class UnboundDaemon(Server):
+    name, needs = "Unbound", "unbound"
+    resolves = True
+
+    def start(self, others):
+        self.server = Unbound(port=self.port, threads=1)
+        self.server.start()
+        self.process = self.server.process
+
+    def stop(self):
+        self.server.stop()
+
+
+class Recursor(Server):
+    name, needs = "PowerDNS Recursor", "pdns_recursor"
+    resolves = True
+
+    def start(self, others):
+        folder = self.folder()
+        ds = Path(os.environ["LAB_TRUST_ANCHOR"]).read_text().partition("DS")[2]
+        (folder / "recursor.conf").write_text(RECURSOR.format(
+            port=self.port, folder=folder, hints=os.environ["LAB_ROOT_HINTS"]))
+        (folder / "recursor.lua").write_text(RECURSOR_LUA.format(ds=ds.strip()))
+        self.launch(["pdns_recursor", f"--config-dir={folder}"], folder)
+
+
+class Dnsdist(Server):
+    name, needs = "dnsdist", "dnsdist"
+    resolves = True
+
+    def start(self, others):
+        folder = self.folder()
+        (folder / "dnsdist.conf").write_text(DNSDIST.format(
+            port=self.port, backend=others["Unbound"].port))
+        self.launch(["dnsdist", "--supervised", "--disable-syslog",
+                     "-C", str(folder / "dnsdist.conf")], folder)
+
+
+class Kresd(Server):
+    name, needs = "Knot Resolver", "kresd"
+    resolves = True
+
+    def start(self, others):
+        folder = self.folder()
+        (folder / "kresd.conf").write_text(KRESD.format(
+            port=self.port, folder=folder, hints=os.environ["LAB_ROOT_HINTS"],
+            anchor=Path(os.environ["LAB_TRUST_ANCHOR"]).read_text().strip()))
+        self.launch(["kresd", "-n", "-c", str(folder / "kresd.conf"), str(folder)], folder)
+
+
+ALL = [Echo, Ours, UnboundDaemon, Recursor, Dnsdist, Kresd]
