@@ -250,7 +250,7 @@ def machine():
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=1.5)
     parser.add_argument("--outstanding", type=int, default=200)
     parser.add_argument("--no-instructions", action="store_true")
     options = parser.parse_args()
