@@ -3,24 +3,11 @@
 
 #include <arpa/inet.h>
 #include <net/if.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "mx_config.h"
 #include "text.h"
-
-static bool fail(char why[MX_WHY_TEXT_MAX], const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-static bool fail(char why[MX_WHY_TEXT_MAX], const char *format, ...)
-{
-	va_list list;
-
-	va_start(list, format);
-	vsnprintf(why, MX_WHY_TEXT_MAX, format, list);
-	va_end(list);
-	return false;
-}
 
 /* Say what the usual slips are: a port after a colon, a host name. */
 static bool not_an_address(const char *host, char why[MX_WHY_TEXT_MAX])
@@ -32,23 +19,23 @@ static bool not_an_address(const char *host, char why[MX_WHY_TEXT_MAX])
 	uint64_t port;
 
 	if (*host == '\0')
-		return fail(why, "the address is missing; write one as in 127.0.0.1@5335 or ::1@5335");
+		return mx_why(why, "the address is missing; write one as in 127.0.0.1@5335 or ::1@5335");
 	if (colon != NULL && (size_t)(colon - host) < sizeof(before)) {
 		memcpy(before, host, (size_t)(colon - host));
 		before[colon - host] = '\0';
 		if (inet_pton(AF_INET, before, &v4) == 1 &&
 		    mx_text_number(colon + 1, &port, NULL))
-			return fail(why, "\"%s\" is not an address; the port goes after @, as in %s@%u",
+			return mx_why(why, "\"%s\" is not an address; the port goes after @, as in %s@%u",
 				    shown.text, before, (unsigned)port);
 	}
 	if (strchr(host, '/') != NULL)
-		return fail(why, "\"%s\" is a network; one address is needed, as in 127.0.0.1", shown.text);
+		return mx_why(why, "\"%s\" is a network; one address is needed, as in 127.0.0.1", shown.text);
 	if (colon != NULL)
-		return fail(why, "\"%s\" is not an IPv6 address; write one as in ::1 or 2001:db8::1", shown.text);
+		return mx_why(why, "\"%s\" is not an IPv6 address; write one as in ::1 or 2001:db8::1", shown.text);
 	if (strspn(host, "0123456789.") == strlen(host))
-		return fail(why, "\"%s\" is not an IPv4 address; write four numbers from 0 to 255 as in 127.0.0.1",
+		return mx_why(why, "\"%s\" is not an IPv4 address; write four numbers from 0 to 255 as in 127.0.0.1",
 			    shown.text);
-	return fail(why, "\"%s\" is not an address, and names are not looked up here; write one as in 127.0.0.1 or ::1",
+	return mx_why(why, "\"%s\" is not an address, and names are not looked up here; write one as in 127.0.0.1 or ::1",
 		    shown.text);
 }
 
@@ -63,19 +50,19 @@ static bool read_scope(const struct in6_addr *addr, const char *scope,
 	inet_ntop(AF_INET6, addr, text, sizeof(text));
 	if (!IN6_IS_ADDR_LINKLOCAL(addr)) {
 		if (scope != NULL)
-			return fail(why, "%s is not link-local and has no interface; write it without %%%s",
+			return mx_why(why, "%s is not link-local and has no interface; write it without %%%s",
 				    text, mx_excerpt(scope).text);
 		return true;
 	}
 	if (scope == NULL || *scope == '\0')
-		return fail(why, "%s is link-local, which needs its interface; write it as in %s%%eth0",
+		return mx_why(why, "%s is link-local, which needs its interface; write it as in %s%%eth0",
 			    text, text);
 	*ret = if_nametoindex(scope);
 	if (*ret == 0 && mx_text_number(scope, &number, NULL) &&
 	    number > 0 && number <= UINT32_MAX)
 		*ret = (uint32_t)number;
 	if (*ret == 0)
-		return fail(why, "there is no network interface \"%s\"; \"ip link\" lists them",
+		return mx_why(why, "there is no network interface \"%s\"; \"ip link\" lists them",
 			    mx_excerpt(scope).text);
 	return true;
 }
@@ -92,7 +79,7 @@ static bool read_v6(char *host, struct sockaddr_in6 *ret,
 		return not_an_address(host, why);
 	if (IN6_IS_ADDR_V4MAPPED(&ret->sin6_addr)) {
 		inet_ntop(AF_INET, &ret->sin6_addr.s6_addr[12], v4, sizeof(v4));
-		return fail(why, "%s is an IPv4 address in IPv6 clothing; write %s", host, v4);
+		return mx_why(why, "%s is an IPv4 address in IPv6 clothing; write %s", host, v4);
 	}
 	ret->sin6_family = AF_INET6;
 	return read_scope(&ret->sin6_addr, scope, &ret->sin6_scope_id, why);
@@ -104,7 +91,7 @@ static bool read_port(const char *text, uint16_t *ret,
 	uint64_t port;
 
 	if (!mx_text_number(text, &port, NULL) || port < 1 || port > 65535)
-		return fail(why, "port \"%s\" is not a number from 1 to 65535; write it as in 127.0.0.1@53",
+		return mx_why(why, "port \"%s\" is not a number from 1 to 65535; write it as in 127.0.0.1@53",
 			    mx_excerpt(text).text);
 	*ret = (uint16_t)port;
 	return true;
@@ -229,18 +216,18 @@ bool mx_network_read(const char *text, struct mx_network *ret,
 	unsigned size = n.family == AF_INET ? 4 : 16;
 	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 	if (size == 16 && memcmp(n.octets, mapped, 12) == 0)
-		return fail(why, "%s is an IPv4 address in IPv6 clothing; write it as IPv4, as in 192.0.2.0/24",
+		return mx_why(why, "%s is an IPv4 address in IPv6 clothing; write it as IPv4, as in 192.0.2.0/24",
 			    host);
 	bits = size * 8;
 	if (slash != NULL && (!mx_text_number(slash + 1, &bits, NULL) ||
 			      bits > size * 8))
-		return fail(why, "prefix length \"%s\" is not a number from 0 to %u; write it as in %s",
+		return mx_why(why, "prefix length \"%s\" is not a number from 0 to %u; write it as in %s",
 			    mx_excerpt(slash + 1).text, size * 8,
 			    size == 4 ? "192.0.2.0/24" : "2001:db8::/32");
 	n.bits = (uint8_t)bits;
 	if (mask(n.octets, size, n.bits)) {
 		inet_ntop(n.family, n.octets, prefix, sizeof(prefix));
-		return fail(why, "%s has bits set after its first %u; the network is %s/%u, the address alone %s/%u",
+		return mx_why(why, "%s has bits set after its first %u; the network is %s/%u, the address alone %s/%u",
 			    mx_excerpt(text).text, (unsigned)n.bits, prefix,
 			    (unsigned)n.bits, host, size * 8);
 	}

@@ -7,8 +7,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-/* Room for "what is wrong; what would be right". */
-#define MX_WHY_TEXT_MAX 512
+#include "text.h"
 
 /* mx_address_parse(); on false why is filled. */
 bool mx_address_read(const char *text, uint16_t default_port,

@@ -1,5 +1,4 @@
 /* config_list.c - one entry of a LIST. See config_parts.h and mx_config.h. */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,18 +8,6 @@
 
 #define DNS_PORT 53
 #define LISTEN_PORT 5335
-
-static bool fail(char why[MX_WHY_TEXT_MAX], const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-static bool fail(char why[MX_WHY_TEXT_MAX], const char *format, ...)
-{
-	va_list list;
-
-	va_start(list, format);
-	vsnprintf(why, MX_WHY_TEXT_MAX, format, list);
-	va_end(list);
-	return false;
-}
 
 bool mx_word_next(const char **text, char *out, size_t room)
 {
@@ -44,7 +31,7 @@ static bool check_listen(const char *text, char why[MX_WHY_TEXT_MAX])
 	if (!mx_address_read(text, LISTEN_PORT, &addr, &len, why))
 		return false;
 	if (mx_address_multicast(&addr))
-		return fail(why, "%s is no address a host can have; write one as in 127.0.0.1@5335",
+		return mx_why(why, "%s is no address a host can have; write one as in 127.0.0.1@5335",
 			    mx_excerpt(text).text);
 	return true;
 }
@@ -60,14 +47,14 @@ bool mx_acl_rule_read(const char *text, struct mx_acl_rule *ret,
 	struct mx_network network;
 
 	if (!mx_word_next(&text, network_text, sizeof(network_text)))
-		return fail(why, "the network is missing; write \"CIDR allow\", refuse or drop, as in 192.0.2.0/24 allow");
+		return mx_why(why, "the network is missing; write \"CIDR allow\", refuse or drop, as in 192.0.2.0/24 allow");
 	if (!mx_network_read(network_text, &network, why))
 		return false;
 	if (!mx_word_next(&text, action, sizeof(action)))
-		return fail(why, "what to do is missing; write \"%s allow\", refuse or drop",
+		return mx_why(why, "what to do is missing; write \"%s allow\", refuse or drop",
 			    network_text);
 	if (mx_word_next(&text, more, sizeof(more)))
-		return fail(why, "\"%s\" is left over; write one network and one of allow, refuse, drop",
+		return mx_why(why, "\"%s\" is left over; write one network and one of allow, refuse, drop",
 			    mx_excerpt(more).text);
 	for (unsigned i = 0; i < sizeof(actions) / sizeof(*actions); i++) {
 		if (strcmp(action, actions[i]) != 0)
@@ -78,7 +65,7 @@ bool mx_acl_rule_read(const char *text, struct mx_acl_rule *ret,
 		ret->action = (enum mx_acl_action)i;
 		return true;
 	}
-	return fail(why, "\"%s\" is nothing to do with a client; write allow, refuse or drop",
+	return mx_why(why, "\"%s\" is nothing to do with a client; write allow, refuse or drop",
 		    mx_excerpt(action).text);
 }
 
@@ -118,39 +105,39 @@ bool mx_zone_name_read(const char *text, char **ret, char why[MX_WHY_TEXT_MAX])
 	const char *at = text;
 
 	if (strcmp(text, ".") != 0 && *text == '.')
-		return fail(why, "\"%s\" is no domain name: a label is empty; write it as in example.com",
+		return mx_why(why, "\"%s\" is no domain name: a label is empty; write it as in example.com",
 			    shown.text);
 	for (; *at != '\0' && strcmp(text, ".") != 0;) {
 		if (*at == '.') {
 			if (label == 0)
-				return fail(why, "\"%s\" is no domain name: a label is empty; write it as in example.com",
+				return mx_why(why, "\"%s\" is no domain name: a label is empty; write it as in example.com",
 					    shown.text);
 			label = 0;
 			at++;
 			continue;
 		}
 		if ((unsigned char)*at >= 0x80)
-			return fail(why, "\"%s\" is not ASCII; write the domain name in its xn-- form",
+			return mx_why(why, "\"%s\" is not ASCII; write the domain name in its xn-- form",
 				    shown.text);
 		size_t octets = label_character(at);
 		if (octets == 0)
-			return fail(why, "\"%s\" has an unfinished escape; write \\DDD with three digits up to 255, or \\ and a character",
+			return mx_why(why, "\"%s\" has an unfinished escape; write \\DDD with three digits up to 255, or \\ and a character",
 				    shown.text);
 		at += octets;
 		wire += label++ == 0 ? 2 : 1;
 		if (label > 63)
-			return fail(why, "\"%s\" has a label of more than 63 octets, which DNS does not allow (RFC 1035)",
+			return mx_why(why, "\"%s\" has a label of more than 63 octets, which DNS does not allow (RFC 1035)",
 				    shown.text);
 		if (wire > 255)
-			return fail(why, "\"%s\" is longer than 255 octets, which DNS does not allow (RFC 1035)",
+			return mx_why(why, "\"%s\" is longer than 255 octets, which DNS does not allow (RFC 1035)",
 				    shown.text);
 	}
 	if (*text == '\0')
-		return fail(why, "the domain name is missing; write one as in example.com, or . for all names");
+		return mx_why(why, "the domain name is missing; write one as in example.com, or . for all names");
 	/* label is 0 after a final dot, and for the root. */
 	bool absolute = label == 0;
 	if (asprintf(ret, "%s%s", text, absolute ? "" : ".") < 0)
-		return fail(why, "out of memory");
+		return mx_why(why, "out of memory");
 	return true;
 }
 
@@ -163,7 +150,7 @@ static bool server_read(const char *text, struct sockaddr_storage *ret,
 	if (!mx_address_read(text, DNS_PORT, ret, &len, why))
 		return false;
 	if (mx_address_wildcard(ret) || mx_address_multicast(ret))
-		return fail(why, "%s is no address of a name server; write the one it answers on",
+		return mx_why(why, "%s is no address of a name server; write the one it answers on",
 			    mx_excerpt(text).text);
 	return true;
 }
@@ -176,12 +163,12 @@ bool mx_zone_rule_read(const char *text, struct mx_zone_rule *ret,
 	struct mx_zone_rule rule = { 0 };
 
 	if (!mx_word_next(&text, zone, sizeof(zone)))
-		return fail(why, "the zone is missing; write \"ZONE ADDR[@PORT]...\", as in example.com 192.0.2.1");
+		return mx_why(why, "the zone is missing; write \"ZONE ADDR[@PORT]...\", as in example.com 192.0.2.1");
 	if (!mx_zone_name_read(zone, &rule.zone, why))
 		return false;
 	while (mx_word_next(&text, word, sizeof(word))) {
 		if (rule.address_count == MX_ZONE_ADDRESSES_MAX) {
-			fail(why, "more than %u addresses for one zone; leave out some",
+			mx_why(why, "more than %u addresses for one zone; leave out some",
 			     (unsigned)MX_ZONE_ADDRESSES_MAX);
 			goto out;
 		}
@@ -193,7 +180,7 @@ bool mx_zone_rule_read(const char *text, struct mx_zone_rule *ret,
 		*ret = rule;
 		return true;
 	}
-	fail(why, "no address for the zone \"%s\"; write \"%s ADDR[@PORT]...\", as in %s 192.0.2.1",
+	mx_why(why, "no address for the zone \"%s\"; write \"%s ADDR[@PORT]...\", as in %s 192.0.2.1",
 	     mx_excerpt(zone).text, mx_excerpt(zone).text, mx_excerpt(zone).text);
 out:
 	mx_zone_rule_clear(&rule);
@@ -230,7 +217,7 @@ static bool check_zone_name(const char *text, char why[MX_WHY_TEXT_MAX])
 	char *zone;
 
 	if (strpbrk(text, " \t") != NULL)
-		return fail(why, "\"%s\" is more than one word; write one zone, as in dnsbl.example",
+		return mx_why(why, "\"%s\" is more than one word; write one zone, as in dnsbl.example",
 			    mx_excerpt(text).text);
 	if (!mx_zone_name_read(text, &zone, why))
 		return false;
@@ -263,6 +250,6 @@ bool mx_list_entry_check(enum mx_option_index option, const char *text,
 	case MX_OPTION_resolver_option:
 		return mx_resolver_option_check(text, why);
 	default:
-		return fail(why, "\"%s\" has no checker", mx_options[option].key);
+		return mx_why(why, "\"%s\" has no checker", mx_options[option].key);
 	}
 }

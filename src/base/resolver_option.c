@@ -5,7 +5,6 @@
  * another process, too late for a clear word, and takes some of them on
  * trust. An option in neither table does nothing in this program.
  */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,18 +145,6 @@ static const struct {
 	{ "val-permissive-mode", "forged answers would pass" },
 };
 
-static bool fail(char why[MX_WHY_TEXT_MAX], const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-static bool fail(char why[MX_WHY_TEXT_MAX], const char *format, ...)
-{
-	va_list list;
-
-	va_start(list, format);
-	vsnprintf(why, MX_WHY_TEXT_MAX, format, list);
-	va_end(list);
-	return false;
-}
-
 static const struct allowed *find(const char *key)
 {
 	for (size_t i = 0; i < ALLOWED_COUNT; i++)
@@ -178,7 +165,7 @@ static bool not_allowed(const char *key, char why[MX_WHY_TEXT_MAX])
 
 		if (many ? strncmp(key, forbidden[i].key, len - 1) == 0
 			 : strcmp(key, forbidden[i].key) == 0)
-			return fail(why, "the resolver's \"%s\" may not be set: %s",
+			return mx_why(why, "the resolver's \"%s\" may not be set: %s",
 				    shown.text, forbidden[i].reason);
 	}
 	for (size_t i = 0; i < ALLOWED_COUNT; i++) {
@@ -189,9 +176,9 @@ static bool not_allowed(const char *key, char why[MX_WHY_TEXT_MAX])
 		}
 	}
 	if (near != NULL)
-		return fail(why, "\"%s\" is no option of the resolver; did you mean \"%s\"?",
+		return mx_why(why, "\"%s\" is no option of the resolver; did you mean \"%s\"?",
 			    shown.text, near->key);
-	return fail(why, "\"%s\" is not among the options of the resolver that may be set; \"mxbound --help\" lists them",
+	return mx_why(why, "\"%s\" is not among the options of the resolver that may be set; \"mxbound --help\" lists them",
 		    shown.text);
 }
 
@@ -273,7 +260,7 @@ static bool network_ok(const struct allowed *a, const char *text,
 	if (!mx_network_read(text, &network, why))
 		return false;
 	if (a->form == PRIVATE && mx_network_overlap(&network, &loopback))
-		return fail(why, "%s must not be private: DNS block lists answer with 127.0.0.0/8, and their answers would vanish; leave it out",
+		return mx_why(why, "%s must not be private: DNS block lists answer with 127.0.0.0/8, and their answers would vanish; leave it out",
 			    mx_excerpt(text).text);
 	return true;
 }
@@ -310,7 +297,7 @@ static bool value_ok(const struct allowed *a, const char *text,
 		ok = numbers_ok(text);
 		break;
 	}
-	return ok || fail(why, "\"%s\" is no value for the resolver's \"%s\"; accepted: %s",
+	return ok || mx_why(why, "\"%s\" is no value for the resolver's \"%s\"; accepted: %s",
 			  mx_excerpt(text).text, a->key,
 			  form_text(a, accepted));
 }
@@ -338,14 +325,14 @@ bool mx_resolver_option_check(const char *text, char why[MX_WHY_TEXT_MAX])
 	const char *value;
 
 	if (!mx_resolver_option_parse(text, key, &value))
-		return fail(why, "\"%s\" is not \"KEY: VALUE\"; write it as in edns-buffer-size: 1232",
+		return mx_why(why, "\"%s\" is not \"KEY: VALUE\"; write it as in edns-buffer-size: 1232",
 			    mx_excerpt(text).text);
 	const struct allowed *a = find(key);
 	if (a == NULL)
 		return not_allowed(key, why);
 	/* libunbound would take quotes for a part of the value. */
 	if (strchr(value, '"') != NULL)
-		return fail(why, "quotes inside the value of \"%s\"; leave them out",
+		return mx_why(why, "quotes inside the value of \"%s\"; leave them out",
 			    key);
 	return value_ok(a, value, why);
 }

@@ -2,7 +2,7 @@
 #include "text.h"
 
 #include <ctype.h>
-#include <stdint.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -143,4 +143,14 @@ bool mx_text_number(const char *text, uint64_t *ret, const char **ret_end)
 	if (ret_end != NULL)
 		*ret_end = at;
 	return true;
+}
+
+bool mx_why(char why[MX_WHY_TEXT_MAX], const char *format, ...)
+{
+	va_list list;
+
+	va_start(list, format);
+	vsnprintf(why, MX_WHY_TEXT_MAX, format, list);
+	va_end(list);
+	return false;
 }

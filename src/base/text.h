@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Octets (1..4) of the UTF-8 sequence at the start of text, or 0 if there is
  * none (RFC 3629: no surrogates, nothing overlong). */
@@ -30,10 +31,15 @@ struct mx_excerpt mx_excerpt(const char *text);
 #define MX_TEXT_FAR 1000u
 unsigned mx_text_distance(const char *a, const char *b);
 
+/* Say "what is wrong; what would be right". Returns false, which is what the
+ * caller is about to return. */
+#define MX_WHY_TEXT_MAX 512
+bool mx_why(char why[MX_WHY_TEXT_MAX], const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
 /* A whole number without sign or blanks; false for anything else and for
  * what does not fit. *ret_end is the first octet after it, if ret_end is not
  * NULL; otherwise nothing may follow. */
-#include <stdint.h>
 bool mx_text_number(const char *text, uint64_t *ret, const char **ret_end);
 
 #endif
