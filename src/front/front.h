@@ -141,6 +141,14 @@ size_t reply_body_room(const struct mx_query *q, size_t limit);
 size_t reply_finish(const struct mx_query *q, const struct reply *reply,
 		    uint8_t *msg, size_t limit);
 
+/* ---- reason.c: what a resolver says of an answer that is no good ---- */
+
+/* The INFO-CODE for libunbound's words about a bogus answer. */
+uint16_t reason_ede(const char *why);
+/* Its words, fit to be sent to a client. */
+void reason_text(const struct mx_channel_answer *answer,
+		 char ret[MX_WHY_MAX + 1]);
+
 /* ---- lookup.c, upstream.c ---- */
 
 struct mx_lookups *lookups_new(struct event_base *base,

@@ -141,6 +141,16 @@ static struct mx_form found_form(const struct mx_found *found,
 	};
 }
 
+/* Is there one? Nothing is copied. */
+static bool has_stale(struct mx_lookups *l, const struct mx_key *key)
+{
+	struct mx_found found;
+
+	return mx_cache_get_stale(l->cache, key, mx_clock_now(),
+				  mx_clock_wall_ms(), false, NULL, 0,
+				  &found) == MX_HIT;
+}
+
 static bool find_stale(struct mx_lookups *l, const struct mx_key *key,
 		       bool full, uint8_t *octets, struct mx_found *ret)
 {
@@ -172,10 +182,7 @@ static bool give_stale(struct mx_lookups *l, struct mx_lookup *lookup)
 static mx_instant put_failure(struct mx_lookups *l, const struct mx_key *key,
 			      uint16_t ede, const char *why, mx_instant now)
 {
-	struct mx_found found;
-	uint32_t least_s = find_stale(l, key, false, l->stale_octets, &found)
-				   ? STALE_RECHECK_S
-				   : 0;
+	uint32_t least_s = has_stale(l, key) ? STALE_RECHECK_S : 0;
 
 	return now + 1000 * (mx_instant)mx_cache_put_failure_least(
 				     l->cache, key, ede, why, least_s, now);
@@ -376,55 +383,6 @@ static void question_fail(struct mx_lookups *l, struct mx_question *question,
 
 /* ---- answers ---- */
 
-/* libunbound tells why validation failed only in words; RFC 8914 has numbers
- * for the commonest reasons. The first that fits is used. All have a blank:
- * the words have names in them too, in which a blank is \032, and nobody is to
- * choose the reason by choosing a name. */
-static const struct { const char *words; uint16_t ede; } bogus_reasons[] = {
-	{ "signature expired", MX_EDE_SIGNATURE_EXPIRED },
-	{ "signature before inception", MX_EDE_SIGNATURE_NOT_YET },
-	{ "no signatures", MX_EDE_RRSIGS_MISSING },
-	{ "signature missing", MX_EDE_RRSIGS_MISSING },
-	{ "no DNSKEY", MX_EDE_DNSKEY_MISSING },
-	{ "no keys have a DS", MX_EDE_DNSKEY_MISSING },
-	{ "no NSEC", MX_EDE_NSEC_MISSING },
-	{ "no DNSSEC records", MX_EDE_NSEC_MISSING },
-	{ "no proof", MX_EDE_NSEC_MISSING },
-	{ "proof failed", MX_EDE_NSEC_MISSING },
-};
-
-static uint16_t bogus_ede(const char *why)
-{
-	for (size_t i = 0; i < sizeof(bogus_reasons) / sizeof(bogus_reasons[0]);
-	     i++)
-		if (strcasestr(why, bogus_reasons[i].words))
-			return bogus_reasons[i].ede;
-	return MX_EDE_BOGUS;
-}
-
-/* EXTRA-TEXT is UTF-8 for people (RFC 8914 section 2): from the resolver's
- * words only printable ASCII is passed on. They begin with the question, which
- * everybody has who reads them, and which may leave no room for the reason. */
-static void copy_why(const struct mx_channel_answer *answer,
-		     char ret[MX_WHY_MAX + 1])
-{
-	static const char head[] = "validation failure <", head_end[] = ">: ";
-	const char *why = answer->why, *reason;
-	size_t len = answer->why_len;
-
-	if (len >= sizeof(head) - 1 && !memcmp(why, head, sizeof(head) - 1) &&
-	    (reason = memmem(why, len, head_end, sizeof(head_end) - 1))) {
-		reason += sizeof(head_end) - 1;
-		len -= (size_t)(reason - why);
-		why = reason;
-	}
-	if (len > MX_WHY_MAX)
-		len = MX_WHY_MAX;
-	for (size_t i = 0; i < len; i++)
-		ret[i] = why[i] >= 0x20 && why[i] < 0x7f ? why[i] : ' ';
-	ret[len] = 0;
-}
-
 static void log_failure(const struct mx_question *question, const char *what,
 			const char *why)
 {
@@ -461,7 +419,7 @@ void lookups_answer(struct mx_lookups *l, unsigned resolver,
 	if (!question || question->resolver != resolver)
 		return;
 	mx_count(l->counters, upstream_answers, 1);
-	copy_why(channel, why);
+	reason_text(channel, why);
 	if (channel->status == MX_CHANNEL_REFUSED) {
 		struct mx_lookup_result result = failed_for(MX_E_OVERLOAD);
 
@@ -492,7 +450,7 @@ void lookups_answer(struct mx_lookups *l, unsigned resolver,
 		return;
 	}
 	if (answer.state == MX_BOGUS) {
-		answer.ede = bogus_ede(why);
+		answer.ede = reason_ede(why);
 		answer.why = why;
 		log_failure(question, "validation failed", why);
 	}
@@ -603,10 +561,9 @@ static void on_stale_at(struct mx_lookups *l, struct mx_lookup *lookup,
 			mx_instant now)
 {
 	struct mx_question *question = lookup->question;
-	struct mx_found found;
 
 	stop_awaiting_stale(l, lookup);
-	if (!find_stale(l, &question->key, false, l->stale_octets, &found))
+	if (!has_stale(l, &question->key))
 		return;
 	remember_late(l, question, now);
 	give_stale(l, lookup);
