@@ -21,9 +21,9 @@
  * A secure NXDOMAIN without an alias is kept under its name and class and
  * serves every QTYPE (RFC 2308 section 5); any other serves its QTYPE only,
  * since there are servers that deny the name where only the type is missing
- * (RFC 4074 section 4.2). It does not cut off
- * answers of other types that are still live: they may be given until their
- * own TTL ends. A positive or NODATA answer of the name ends it.
+ * (RFC 4074 section 4.2). It does not cut off answers of other types that are
+ * still live: they may be given until their own TTL ends. A positive or NODATA
+ * answer of the name ends it.
  *
  * A failure and a bogus answer are kept beside the answer of the same key and
  * never push it out (RFC 9520 section 3.2). What get gives is, of those that
