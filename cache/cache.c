@@ -129,7 +129,7 @@ static struct shard *locate(struct mx_cache *cache, const struct mx_key *key,
 /* ---- get ---- */
 
 static void describe(const struct entry *e, const struct mx_form *form,
-		     mx_instant now, struct mx_found *ret)
+		     bool stale, uint32_t age_s, struct mx_found *ret)
 {
 	size_t why_len;
 	const char *why = entry_why(e, &why_len);
@@ -145,8 +145,8 @@ static void describe(const struct entry *e, const struct mx_form *form,
 	ret->arcount = form->arcount;
 	ret->len = form->len;
 	ret->expires = e->stored + (mx_instant)e->ttl_s * 1000;
-	ret->stale = !entry_live(e, now);
-	ret->ttl_left_s = ret->stale ? 0 : e->ttl_s - entry_age_s(e, now);
+	ret->stale = stale;
+	ret->ttl_left_s = stale ? 0 : e->ttl_s - age_s;
 	ret->refresh = false;
 }
 
@@ -161,22 +161,23 @@ static bool mark(const struct mx_cache *cache, struct entry *e)
 	return true;
 }
 
+/* stale: it is no longer live. */
 static void give(const struct mx_cache *cache, struct shard *s,
-		 struct entry *e, mx_instant now, bool full, uint8_t *out,
-		 size_t room, struct mx_found *ret)
+		 struct entry *e, mx_instant now, bool stale, bool full,
+		 uint8_t *out, size_t room, struct mx_found *ret)
 {
+	uint32_t age_s = entry_age_s(e, now);
 	struct mx_form form;
 
 	entry_form(e, full, &form);
-	describe(e, &form, now, ret);
+	describe(e, &form, stale, age_s, ret);
 	ret->copied = form.len <= room;
-	if (ret->stale) {
+	if (stale) {
 		if (ret->copied)
 			mx_form_write_stale(&form, STALE_TTL_S, out);
 	} else {
 		if (ret->copied && form.len > 0)
-			mx_form_write(&form, entry_age_s(e, now), e->turn++,
-				      out);
+			mx_form_write(&form, age_s, e->turn++, out);
 		ret->refresh = mark(cache, e);
 	}
 	evict_touch(&s->evict, e);
@@ -193,7 +194,7 @@ enum mx_hit mx_cache_get(struct mx_cache *cache, const struct mx_key *key,
 	shard_lock(s);
 	e = shard_lookup(s, key, &place, now);
 	if (e != NULL)
-		give(cache, s, e, now, full, out, room, ret);
+		give(cache, s, e, now, false, full, out, room, ret);
 	shard_unlock(s);
 	return e != NULL ? MX_HIT : MX_MISS;
 }
@@ -210,7 +211,7 @@ enum mx_hit mx_cache_get_stale(struct mx_cache *cache, const struct mx_key *key,
 	e = shard_lookup_stale(s, key, &place, now, wall_ms,
 			       cache->stale_max_s);
 	if (e != NULL)
-		give(cache, s, e, now, full, out, room, ret);
+		give(cache, s, e, now, true, full, out, room, ret);
 	shard_unlock(s);
 	return e != NULL ? MX_HIT : MX_MISS;
 }

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "mx_cold.h"
+
 #define OCTETS_PER_BUCKET 128u
 
 static size_t table_len(uint32_t bucket_count)
@@ -92,6 +94,27 @@ struct entry *shard_find(const struct shard *s, const struct mx_key *key,
 	return e;
 }
 
+/* Without a live answer of the type. */
+static MX_COLD struct entry *lookup_rest(struct shard *s,
+					 const struct mx_key *key,
+					 const struct place *place,
+					 mx_instant now, bool had_answer)
+{
+	static const enum entry_slot order[] = { SLOT_NXDOMAIN, SLOT_BOGUS,
+						 SLOT_FAILURE };
+	bool expired = had_answer;
+
+	for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
+		struct entry *e = shard_find(s, key, place, order[i]);
+
+		if (e != NULL && entry_live(e, now))
+			return e;
+		expired = expired || (e != NULL && order[i] == SLOT_NXDOMAIN);
+	}
+	s->expired += expired;
+	return NULL;
+}
+
 /* A live answer comes before the NXDOMAIN of its name, even a later one: it
  * may be given until its TTL runs out as any cached answer may, and looking
  * at both would cost every hit a second chain. The same name and type cannot
@@ -99,29 +122,11 @@ struct entry *shard_find(const struct shard *s, const struct mx_key *key,
 struct entry *shard_lookup(struct shard *s, const struct mx_key *key,
 			   const struct place *place, mx_instant now)
 {
-	struct entry *by_slot[SLOT_NXDOMAIN + 1] = { NULL };
-	struct entry *e;
+	struct entry *answer = shard_find(s, key, place, SLOT_ANSWER);
 
-	for (e = *bucket_of(s, place->spot); e != NULL; e = e->chain) {
-		if (!entry_is(e, key, key->qtype, place->spot) ||
-		    e->slot == SLOT_NXDOMAIN)
-			continue;
-		if (e->slot == SLOT_ANSWER && entry_live(e, now))
-			return e;
-		by_slot[e->slot] = e;
-	}
-	e = by_slot[SLOT_NXDOMAIN] = shard_find(s, key, place, SLOT_NXDOMAIN);
-	if (e != NULL && entry_live(e, now))
-		return e;
-	e = by_slot[SLOT_BOGUS];
-	if (e != NULL && entry_live(e, now))
-		return e;
-	e = by_slot[SLOT_FAILURE];
-	if (e != NULL && entry_live(e, now))
-		return e;
-	if (by_slot[SLOT_ANSWER] != NULL || by_slot[SLOT_NXDOMAIN] != NULL)
-		s->expired++;
-	return NULL;
+	if (answer != NULL && entry_live(answer, now))
+		return answer;
+	return lookup_rest(s, key, place, now, answer != NULL);
 }
 
 /* Whatever puts the answer ends the name's NXDOMAIN and the key's bogus

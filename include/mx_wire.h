@@ -8,9 +8,11 @@
 #ifndef MX_WIRE_H
 #define MX_WIRE_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "mx_answer.h"
 #include "mx_error.h"
@@ -46,25 +48,30 @@ enum mx_type {
 
 static inline uint16_t mx_get_u16(const uint8_t *o)
 {
-	return (uint16_t)(o[0] << 8 | o[1]);
+	uint16_t v;
+
+	memcpy(&v, o, sizeof v);
+	return be16toh(v);
 }
 
 static inline uint32_t mx_get_u32(const uint8_t *o)
 {
-	return (uint32_t)o[0] << 24 | (uint32_t)o[1] << 16 |
-	       (uint32_t)o[2] << 8 | o[3];
+	uint32_t v;
+
+	memcpy(&v, o, sizeof v);
+	return be32toh(v);
 }
 
 static inline void mx_put_u16(uint8_t *o, uint16_t v)
 {
-	o[0] = (uint8_t)(v >> 8);
-	o[1] = (uint8_t)v;
+	v = htobe16(v);
+	memcpy(o, &v, sizeof v);
 }
 
 static inline void mx_put_u32(uint8_t *o, uint32_t v)
 {
-	mx_put_u16(o, (uint16_t)(v >> 16));
-	mx_put_u16(o + 2, (uint16_t)v);
+	v = htobe32(v);
+	memcpy(o, &v, sizeof v);
 }
 
 /* ---- reading ---- */
@@ -188,6 +195,8 @@ void mx_in_name_skip(struct mx_in *in);
 
 /* ASCII lower case, length octets included (they are below 64: untouched). */
 void mx_name_lower(uint8_t *octets, size_t len);
+/* The same into ret, which is octets or does not overlap it. */
+void mx_name_lower_to(const uint8_t *octets, size_t len, uint8_t *ret);
 /* Case ignored (RFC 4343). */
 bool mx_name_equal(const struct mx_name *a, const struct mx_name *b);
 /* name is ancestor or below it (case ignored). Both uncompressed wire. */

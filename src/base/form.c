@@ -9,6 +9,8 @@
 #include <endian.h>
 #include <string.h>
 
+#include "mx_cold.h"
+
 #define OWNER_TO_TTL 6u /* pointer, TYPE, CLASS */
 
 static void lower_ttls(uint8_t *out, const uint16_t *at, unsigned count,
@@ -60,11 +62,13 @@ static void write_turned(const struct mx_form *form, unsigned by,
 	size_t split = ttl_at[first + by] - OWNER_TO_TTL;
 	size_t end = rr_end(form, ttl_at[after - 1]);
 
-	memcpy(out, form->octets, start);
+	if (start > 0) /* mostly there is nothing else */
+		memcpy(out, form->octets, start);
 	memcpy(out + start, form->octets + split, end - split);
 	memcpy(out + start + (end - split), form->octets + start,
 	       split - start);
-	memcpy(out + end, form->octets + end, form->len - end);
+	if (end < form->len)
+		memcpy(out + end, form->octets + end, form->len - end);
 	if (age_s == 0)
 		return;
 	lower_ttls(out, ttl_at, first, 0, age_s);
@@ -90,7 +94,7 @@ void mx_form_write(const struct mx_form *form, uint32_t age_s, uint32_t turn,
 		lower_ttls(out, form->ttl_at, form->ttl_count, 0, age_s);
 }
 
-void mx_form_write_stale(const struct mx_form *form, uint32_t ttl_max_s,
+MX_COLD void mx_form_write_stale(const struct mx_form *form, uint32_t ttl_max_s,
 			 uint8_t *out)
 {
 	if (form->len == 0) /* octets may be NULL */

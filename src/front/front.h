@@ -11,6 +11,7 @@
 
 #include "mx_cache.h"
 #include "mx_channel.h"
+#include "mx_cold.h"
 #include "mx_config.h"
 #include "mx_counters.h"
 #include "mx_ede.h"

@@ -8,8 +8,21 @@
 
 #include "front.h"
 
+/* An address as two numbers, octets in the order of memory; of an IPv4 address
+ * only the first four are not zero. */
+struct bits {
+	uint64_t at[2];
+};
+
+/* Every query is held against these: a prefix is two masks. */
+struct rule {
+	int family;
+	enum mx_acl_action action;
+	struct bits mask, prefix;
+};
+
 struct mx_limits {
-	struct mx_acl_rule *rules; /* longest prefix first */
+	struct rule *rules; /* longest prefix first */
 	size_t rule_count;
 	uint32_t in_flight_max, client_max, tcp_max, tcp_client_max;
 	uint32_t question_share, tcp_share; /* of one worker */
@@ -25,6 +38,43 @@ static int longer_prefix_first(const void *a, const void *b)
 	const struct mx_acl_rule *x = a, *y = b;
 
 	return (int)y->prefix_bits - (int)x->prefix_bits;
+}
+
+static struct rule rule_of(const struct mx_acl_rule *from)
+{
+	struct rule rule = { .family = from->family, .action = from->action };
+	uint8_t mask[sizeof(rule.mask)] = { 0 };
+
+	for (unsigned i = 0; i < from->prefix_bits; i++)
+		mask[i / 8] |= (uint8_t)(0x80 >> i % 8);
+	memcpy(&rule.mask, mask, sizeof(mask));
+	memcpy(&rule.prefix, from->prefix,
+	       from->family == AF_INET6 ? 16 : 4);
+	for (int i = 0; i < 2; i++)
+		rule.prefix.at[i] &= rule.mask.at[i];
+	return rule;
+}
+
+static bool read_rules(struct mx_limits *limits, const struct mx_texts *texts)
+{
+	struct mx_acl_rule *read = calloc(texts->count + 1, sizeof(*read));
+	size_t count = 0;
+
+	limits->rules = calloc(texts->count + 1, sizeof(*limits->rules));
+	if (!read || !limits->rules) {
+		free(read);
+		free(limits->rules);
+		return false;
+	}
+	for (size_t i = 0; i < texts->count; i++)
+		if (mx_acl_rule_parse(texts->at[i], &read[count]))
+			count++;
+	qsort(read, count, sizeof(*read), longer_prefix_first);
+	for (size_t i = 0; i < count; i++)
+		limits->rules[i] = rule_of(&read[i]);
+	limits->rule_count = count;
+	free(read);
+	return true;
 }
 
 static uint32_t share(uint32_t total, const struct mx_config *config)
@@ -46,18 +96,10 @@ struct mx_limits *limits_new(const struct mx_config *config)
 	limits->tcp_client_max = (uint32_t)config->tcp_connections_client_max;
 	limits->question_share = share(limits->in_flight_max, config);
 	limits->tcp_share = share(limits->tcp_max, config);
-	limits->rules = calloc(config->access_control.count + 1,
-			       sizeof(*limits->rules));
-	if (!limits->rules) {
+	if (!read_rules(limits, &config->access_control)) {
 		free(limits);
 		return NULL;
 	}
-	for (size_t i = 0; i < config->access_control.count; i++)
-		if (mx_acl_rule_parse(config->access_control.at[i],
-				      &limits->rules[limits->rule_count]))
-			limits->rule_count++;
-	qsort(limits->rules, limits->rule_count, sizeof(*limits->rules),
-	      longer_prefix_first);
 	return limits;
 }
 
@@ -91,15 +133,21 @@ static const uint8_t *address_octets(const struct sockaddr *peer, int *family,
 	return (const uint8_t *)&((const struct sockaddr_in *)peer)->sin_addr;
 }
 
-static bool in_prefix(const uint8_t *address, const struct mx_acl_rule *rule)
+static struct bits bits_of(const uint8_t *octets, size_t len)
 {
-	unsigned whole = rule->prefix_bits / 8, rest = rule->prefix_bits % 8;
+	struct bits bits = { { 0, 0 } };
 
-	if (memcmp(address, rule->prefix, whole) != 0)
-		return false;
-	if (rest == 0)
-		return true;
-	return ((address[whole] ^ rule->prefix[whole]) >> (8 - rest)) == 0;
+	if (len == 4)
+		memcpy(&bits, octets, 4);
+	else
+		memcpy(&bits, octets, 16);
+	return bits;
+}
+
+static bool in_prefix(const struct bits *address, const struct rule *rule)
+{
+	return (address->at[0] & rule->mask.at[0]) == rule->prefix.at[0] &&
+	       (address->at[1] & rule->mask.at[1]) == rule->prefix.at[1];
 }
 
 enum mx_acl_action limits_acl(const struct mx_limits *limits,
@@ -107,11 +155,12 @@ enum mx_acl_action limits_acl(const struct mx_limits *limits,
 {
 	int family;
 	size_t len;
-	const uint8_t *address = address_octets(peer, &family, &len);
+	const uint8_t *octets = address_octets(peer, &family, &len);
+	struct bits address = bits_of(octets, len);
 
 	for (size_t i = 0; i < limits->rule_count; i++)
 		if (limits->rules[i].family == family &&
-		    in_prefix(address, &limits->rules[i]))
+		    in_prefix(&address, &limits->rules[i]))
 			return limits->rules[i].action;
 	return MX_ACL_REFUSE;
 }

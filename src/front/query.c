@@ -18,7 +18,7 @@ static void count_truncated(struct worker *worker, const struct reply *reply)
 		mx_count(&worker->counters, truncated, 1);
 }
 
-static size_t reply_error(struct ask *ask, enum mx_rcode rcode, uint16_t ede,
+static MX_COLD size_t reply_error(struct ask *ask, enum mx_rcode rcode, uint16_t ede,
 			  const char *why, uint8_t *msg)
 {
 	struct reply reply = { .rcode = rcode,
@@ -51,7 +51,7 @@ static bool may_say_secure(const struct mx_query *q, enum mx_validation state)
 /* ---- answers that need no lookup ---- */
 
 /* RFC 8482 section 4.2: one synthesized HINFO, never cached under anything. */
-static size_t reply_any(struct ask *ask, uint8_t *msg)
+static MX_COLD size_t reply_any(struct ask *ask, uint8_t *msg)
 {
 	static const uint8_t rr[] = {
 		0xc0, 12,			   /* owner: the question */
@@ -70,7 +70,7 @@ static size_t reply_any(struct ask *ask, uint8_t *msg)
 	return reply_finish(&ask->q, &reply, msg, ask->limit);
 }
 
-static bool reply_local(struct worker *worker, struct ask *ask, uint8_t *msg,
+static MX_COLD bool reply_local(struct worker *worker, struct ask *ask, uint8_t *msg,
 			size_t *ret_len)
 {
 	struct local_room room;
@@ -93,6 +93,37 @@ static bool reply_local(struct worker *worker, struct ask *ask, uint8_t *msg,
 	return true;
 }
 
+static MX_COLD size_t reply_failure(struct worker *worker, struct ask *ask,
+				    const struct mx_found *found, uint8_t *msg)
+{
+	struct reply reply = {
+		.rcode = MX_RCODE_SERVFAIL,
+		.ede = { { MX_EDE_CACHED_ERROR, "" },
+			 { found->ede, found->why } },
+	};
+
+	mx_count(&worker->counters, hits_failure, 1);
+	return reply_finish(&ask->q, &reply, msg, ask->limit);
+}
+
+/* In place of a cached failure: what ran out not long ago. */
+static MX_COLD bool stale_for_failure(struct worker *worker, struct ask *ask,
+				      mx_instant now, uint8_t *msg,
+				      struct mx_found *found)
+{
+	const struct mx_query *q = &ask->q;
+
+	if (mx_cache_get_stale(worker->cache, &ask->key, now,
+			       mx_clock_wall_ms(), q->dnssec_ok,
+			       reply_body(q, msg),
+			       reply_body_room(q, ask->limit),
+			       found) != MX_HIT)
+		return false;
+	found->ede = MX_EDE_STALE;
+	mx_count(&worker->counters, hits_stale, 1);
+	return true;
+}
+
 /* The heart of the program: a live answer goes from the cache straight into
  * the reply. */
 static bool reply_cached(struct worker *worker, struct ask *ask, mx_instant now,
@@ -107,26 +138,12 @@ static bool reply_cached(struct worker *worker, struct ask *ask, mx_instant now,
 		return false;
 
 	if (found.kind == MX_ANSWER_FAILURE &&
-	    mx_cache_get_stale(worker->cache, &ask->key, now,
-			       mx_clock_wall_ms(), q->dnssec_ok,
-			       reply_body(q, msg),
-			       reply_body_room(q, ask->limit),
-			       &found) == MX_HIT) {
-		found.ede = MX_EDE_STALE;
-		mx_count(&worker->counters, hits_stale, 1);
-	} else if (found.kind == MX_ANSWER_FAILURE) {
-		struct reply reply = {
-			.rcode = MX_RCODE_SERVFAIL,
-			.ede = { { MX_EDE_CACHED_ERROR, "" },
-				 { found.ede, found.why } },
-		};
-
-		mx_count(&worker->counters, hits_failure, 1);
-		*ret_len = reply_finish(q, &reply, msg, ask->limit);
+	    !stale_for_failure(worker, ask, now, msg, &found)) {
+		*ret_len = reply_failure(worker, ask, &found, msg);
 		return true;
-	} else {
-		mx_count(&worker->counters, hits, 1);
 	}
+	if (!found.stale)
+		mx_count(&worker->counters, hits, 1);
 	if (found.refresh)
 		lookups_refresh(worker->lookups, &ask->key, &found, now);
 	if (found.state == MX_BOGUS && !q->cd) {
@@ -158,7 +175,7 @@ static bool echo_port(const struct sockaddr *peer)
 			? ((const struct sockaddr_in6 *)peer)->sin6_port
 			: ((const struct sockaddr_in *)peer)->sin_port);
 
-	return port == 0 || port == 7 || port == 19;
+	return port <= 19 && (port == 0 || port == 7 || port == 19);
 }
 
 enum ask_outcome ask_begin(struct worker *worker, const uint8_t *msg,

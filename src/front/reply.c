@@ -37,69 +37,87 @@ size_t reply_body_room(const struct mx_query *q, size_t limit)
 
 /* One EDE option, RFC 8914 section 2: without its text if that does not fit,
  * or not at all. Extra text is a help, the answer is not to suffer for it. */
-static void put_ede(struct mx_out *out, const struct reply_ede *ede)
+static void put_ede(struct mx_out *out, struct reply_ede ede)
 {
 	size_t left = (size_t)(out->end - out->at);
 
-	if (ede->code == MX_EDE_NONE || left < OPTION_HEAD + EDE_CODE)
+	if (ede.code == MX_EDE_NONE || left < OPTION_HEAD + EDE_CODE)
 		return;
 
-	size_t text = strlen(ede->text);
+	size_t text = strlen(ede.text);
 
 	if (left < OPTION_HEAD + EDE_CODE + text)
 		text = 0;
 	mx_out_u16(out, OPTION_EDE);
 	mx_out_u16(out, (uint16_t)(EDE_CODE + text));
-	mx_out_u16(out, ede->code);
-	mx_out_octets(out, ede->text, text);
+	mx_out_u16(out, ede.code);
+	mx_out_octets(out, ede.text, text);
+}
+
+/* Options behind the OPT RR at opt, as far as there is room; returns their
+ * octets. */
+static MX_COLD size_t put_options(uint8_t *opt, size_t room,
+				  struct reply_ede first,
+				  struct reply_ede second)
+{
+	struct mx_out out;
+
+	mx_out_init(&out, opt + MX_OPT_LEN, room);
+	put_ede(&out, first);
+	put_ede(&out, second);
+	mx_put_u16(opt + 9, (uint16_t)mx_out_len(&out));
+	return mx_out_len(&out);
 }
 
 /* The OPT RR, RFC 6891 section 6.1.2: DO is copied (RFC 3225), all other
- * flags are zero, the version is ours. */
-static void put_opt(struct mx_out *out, const struct mx_query *q,
-		    const struct reply *reply)
+ * flags are zero, the version is ours. room: behind it. */
+static size_t put_opt(uint8_t *opt, size_t room, const struct mx_query *q,
+		      const struct reply *reply)
 {
-	uint8_t *o = mx_out_room(out, MX_OPT_LEN);
+	static const uint8_t empty[MX_OPT_LEN] = {
+		0, 0, MX_TYPE_OPT,
+		ADVERTISED_UDP_SIZE >> 8, ADVERTISED_UDP_SIZE & 0xff,
+	};
 
-	if (!o)
-		return;
-	o[0] = 0;
-	mx_put_u16(o + 1, MX_TYPE_OPT);
-	mx_put_u16(o + 3, ADVERTISED_UDP_SIZE);
-	o[5] = (uint8_t)(reply->rcode >> 4);
-	o[6] = 0;
-	mx_put_u16(o + 7, q->dnssec_ok ? 0x8000 : 0);
-	for (size_t i = 0; i < 2; i++)
-		put_ede(out, &reply->ede[i]);
-	mx_put_u16(o + 9, (uint16_t)(out->at - (o + MX_OPT_LEN)));
+	memcpy(opt, empty, MX_OPT_LEN);
+	opt[5] = (uint8_t)(reply->rcode >> 4);
+	opt[7] = (uint8_t)(q->dnssec_ok * 0x80);
+	if (reply->ede[0].code == MX_EDE_NONE &&
+	    reply->ede[1].code == MX_EDE_NONE)
+		return MX_OPT_LEN;
+	return MX_OPT_LEN +
+	       put_options(opt, room, reply->ede[0], reply->ede[1]);
+}
+
+/* Flags are multiplied rather than chosen: this is done for every reply. */
+static void put_header(uint8_t *h, const struct mx_query *q,
+		       const struct reply *reply)
+{
+	unsigned full = !reply->truncated;
+
+	mx_put_u16(h, q->id);
+	mx_put_u16(h + 2, (uint16_t)(QR | RA | (q->opcode & 15u) << 11 |
+				     (1 - full) * TC | q->rd * RD |
+				     (reply->ad & full) * AD | q->cd * CD |
+				     (reply->rcode & 15u)));
+	mx_put_u16(h + 4, q->question != NULL);
+	mx_put_u16(h + 6, (uint16_t)(full * reply->ancount));
+	mx_put_u16(h + 8, (uint16_t)(full * reply->nscount));
+	mx_put_u16(h + 10, (uint16_t)(full * reply->arcount + q->has_opt));
 }
 
 size_t reply_finish(const struct mx_query *q, const struct reply *reply,
 		    uint8_t *msg, size_t limit)
 {
-	struct mx_out out;
-	bool empty = reply->truncated;
+	size_t len = MX_HEADER_LEN + q->question_len +
+		     (reply->truncated ? 0 : reply->body_len);
 
-	mx_out_init(&out, msg, limit);
-	uint8_t *h = mx_out_room(&out, MX_HEADER_LEN);
-	if (!h)
+	if (len + (q->has_opt ? MX_OPT_LEN : 0) > limit)
 		return 0;
-	mx_put_u16(h, q->id);
-	mx_put_u16(h + 2, (uint16_t)(QR | (q->opcode & 15) << 11 |
-				     (reply->truncated ? TC : 0) |
-				     (q->rd ? RD : 0) | RA |
-				     (reply->ad && !empty ? AD : 0) |
-				     (q->cd ? CD : 0) | (reply->rcode & 15)));
-	mx_put_u16(h + 4, q->question ? 1 : 0);
-	mx_put_u16(h + 6, empty ? 0 : reply->ancount);
-	mx_put_u16(h + 8, empty ? 0 : reply->nscount);
-	mx_put_u16(h + 10, (uint16_t)((empty ? 0 : reply->arcount) +
-				      (q->has_opt ? 1 : 0)));
+	put_header(msg, q, reply);
 	if (q->question)
-		mx_out_octets(&out, q->question, q->question_len);
-	if (!empty)
-		out.at += reply->body_len;
+		memcpy(msg + MX_HEADER_LEN, q->question, q->question_len);
 	if (q->has_opt)
-		put_opt(&out, q, reply);
-	return mx_out_len(&out);
+		len += put_opt(msg + len, limit - len - MX_OPT_LEN, q, reply);
+	return len;
 }

@@ -115,7 +115,7 @@ static size_t make_truncated(const struct mx_query *q, uint8_t *reply)
 	return reply_finish(q, &cut, reply, MX_UDP_PLAIN_MAX);
 }
 
-static void send_later(struct udp *udp, const struct mx_query *q,
+static MX_COLD void send_later(struct udp *udp, const struct mx_query *q,
 		       struct udp_path *path, const uint8_t *reply, size_t len)
 {
 	struct iovec iov = { (void *)(uintptr_t)reply, len };
@@ -143,7 +143,7 @@ static void send_later(struct udp *udp, const struct mx_query *q,
 }
 
 /* The query of a reply in the batch is still there: read it once more. */
-static bool truncate_in_batch(struct udp_batch *batch, unsigned reply)
+static MX_COLD bool truncate_in_batch(struct udp_batch *batch, unsigned reply)
 {
 	struct mmsghdr *in = &batch->in[batch->origin[reply]];
 	struct iovec *out = batch->out[reply].msg_hdr.msg_iov;
@@ -193,7 +193,7 @@ static void on_reply(struct asking *asking, const uint8_t *reply, size_t len)
 	free(waiting);
 }
 
-static void wait_for(struct udp *udp, const struct ask *ask,
+static MX_COLD void wait_for(struct udp *udp, const struct ask *ask,
 		     const struct udp_path *path)
 {
 	struct udp_asking *waiting = malloc(sizeof(*waiting));
@@ -216,9 +216,9 @@ static void set_path(const struct udp *udp, struct msghdr *in,
 		     struct udp_path *path)
 {
 	path->peer_len = in->msg_namelen;
-	path->control_len = 0;
-	if (!udp->wildcard)
+	if (!udp->wildcard) /* prepare_all() has set the rest */
 		return;
+	path->control_len = 0;
 
 	struct cmsghdr *c = CMSG_FIRSTHDR(in);
 	for (; c; c = CMSG_NXTHDR(in, c)) {
@@ -247,21 +247,34 @@ static void set_path(const struct udp *udp, struct msghdr *in,
 	}
 }
 
-/* The kernel has written over the lengths of the messages that came last time;
- * the others are ready still, unless they were for another socket. */
-static void prepare(struct udp *udp, struct udp_batch *batch)
+/* All messages for a socket that the last ones were not for. */
+static MX_COLD void prepare_all(struct udp *udp, struct udp_batch *batch)
 {
-	unsigned count = batch->ready_for == udp ? batch->used : BATCH;
-
-	for (unsigned i = 0; i < count; i++) {
+	for (unsigned i = 0; i < BATCH; i++) {
 		struct msghdr *in = &batch->in[i].msg_hdr;
+		struct msghdr *out = &batch->out[i].msg_hdr;
 
 		in->msg_namelen = sizeof(batch->path[i].peer);
 		in->msg_control = udp->wildcard ? batch->path[i].control.octets
 						: NULL;
 		in->msg_controllen = udp->wildcard ? CONTROL_ROOM : 0;
+		out->msg_control = NULL;
+		out->msg_controllen = 0;
+		batch->path[i].control_len = 0;
 	}
 	batch->ready_for = udp;
+}
+
+/* The kernel has written over the lengths of the messages that came last time;
+ * the others are ready still. */
+static void prepare(struct udp *udp, struct udp_batch *batch)
+{
+	if (batch->ready_for != udp)
+		prepare_all(udp, batch);
+	for (unsigned i = 0; i < batch->used; i++)
+		batch->in[i].msg_hdr.msg_namelen = sizeof(batch->path[i].peer);
+	for (unsigned i = 0; udp->wildcard && i < batch->used; i++)
+		batch->in[i].msg_hdr.msg_controllen = CONTROL_ROOM;
 	batch->used = 0;
 }
 
@@ -291,12 +304,15 @@ static bool take(struct udp *udp, struct udp_batch *batch, unsigned i,
 	batch->origin[count] = (uint8_t)i;
 	out->msg_name = &path->peer;
 	out->msg_namelen = path->peer_len;
-	out->msg_control = path->control_len ? path->control.octets : NULL;
-	out->msg_controllen = path->control_len;
+	if (udp->wildcard) {
+		out->msg_control = path->control_len ? path->control.octets
+						     : NULL;
+		out->msg_controllen = path->control_len;
+	}
 	return true;
 }
 
-static void on_readable(evutil_socket_t fd, short what, void *arg)
+__attribute__((flatten)) static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct udp *udp = arg;
 	struct udp_batch *batch = udp->worker->batch;

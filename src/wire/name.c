@@ -150,7 +150,7 @@ static uint8_t lower(uint8_t c)
 
 /* Eight octets at once. The sums cannot reach into the next octet, since the
  * top bits are taken away before; what had one is no letter. */
-static void lower_eight(uint8_t *octets)
+static void lower_eight(const uint8_t *octets, uint8_t *ret)
 {
 	const uint64_t each = 0x0101010101010101u;
 	uint64_t v;
@@ -162,20 +162,25 @@ static void lower_eight(uint8_t *octets)
 	uint64_t letters = from_a & ~past_z & ~v & 0x80 * each;
 
 	v += letters >> 2; /* 'a' - 'A' is 0x20 */
-	memcpy(octets, &v, sizeof v);
+	memcpy(ret, &v, sizeof v);
 }
 
-void mx_name_lower(uint8_t *octets, size_t len)
+void mx_name_lower_to(const uint8_t *octets, size_t len, uint8_t *ret)
 {
 	size_t i = 0;
 
 	for (; i + 8 <= len; i += 8)
-		lower_eight(octets + i);
+		lower_eight(octets + i, ret + i);
 	if (i > 0 && i < len) /* some of them once more: nothing changes */
-		lower_eight(octets + len - 8);
+		lower_eight(octets + len - 8, ret + len - 8);
 	else
 		for (; i < len; i++)
-			octets[i] = lower(octets[i]);
+			ret[i] = lower(octets[i]);
+}
+
+void mx_name_lower(uint8_t *octets, size_t len)
+{
+	mx_name_lower_to(octets, len, octets);
 }
 
 /* Length octets are below 64, where lower() changes nothing: two names may

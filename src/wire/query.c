@@ -3,9 +3,12 @@
 
 #include <string.h>
 
+#include "mx_cold.h"
+
 enum { ANSWER, AUTHORITY, ADDITIONAL };
 
 #define FLAG_QR 0x8000u
+#define FLAGS_OPCODE 0x7800u
 #define FLAG_RD 0x0100u
 #define FLAG_AD 0x0020u
 #define FLAG_CD 0x0010u
@@ -124,6 +127,8 @@ static enum mx_error read_sections(struct mx_in *in, const struct header *h,
 
 static enum mx_error check_qtype(uint16_t qtype)
 {
+	if (qtype > 0 && qtype < MX_TYPE_OPT) /* as most are */
+		return MX_OK;
 	switch (qtype) {
 	case MX_TYPE_IXFR:
 	case MX_TYPE_AXFR:
@@ -155,9 +160,80 @@ static enum mx_error check_meaning(const struct mx_query *q)
 	return err;
 }
 
-enum mx_query_result mx_query_read(const uint8_t *msg, size_t len,
-				   struct mx_query *ret,
-				   enum mx_error *ret_err)
+static enum mx_query_result judge(const struct mx_query *q, enum mx_error err,
+				  enum mx_error *ret_err)
+{
+	if (err == MX_OK)
+		err = check_meaning(q);
+	*ret_err = err;
+	return err == MX_OK ? MX_QUERY_ANSWER : MX_QUERY_REFUSE;
+}
+
+/* ---- what nearly every query is ---- */
+
+/* QNAME fills its octets: labels that end in a root label just there. */
+static bool is_name(const uint8_t *octets, size_t len)
+{
+	size_t at = 0;
+
+	while (at < len - 1) {
+		if (octets[at] == 0 || octets[at] > 63)
+			return false;
+		at += 1u + octets[at];
+	}
+	return at == len - 1 && octets[at] == 0;
+}
+
+/* One question, and behind it nothing, or an OPT without options: then all
+ * fields are where the length says, and one look at each is enough. False:
+ * anything else, malformed or not, and *ret is unchanged. A cursor reads the
+ * same from it (the fuzzer has both read), at three times the price, and this is
+ * a fifth of the work that a hit is. */
+static bool read_usual(const uint8_t *msg, size_t len, struct mx_query *ret)
+{
+	size_t opt_len, qname_len;
+	uint16_t flags;
+
+	if (len < MX_HEADER_LEN + 1 + 4)
+		return false;
+	flags = mx_get_u16(msg + 2);
+	if ((flags & (FLAG_QR | FLAGS_OPCODE)) != 0 ||
+	    mx_get_u32(msg + 4) != 0x00010000 || mx_get_u32(msg + 8) > 1)
+		return false;
+	opt_len = msg[11] == 1 ? MX_OPT_LEN : 0;
+	qname_len = len - MX_HEADER_LEN - 4 - opt_len;
+	if (qname_len < 1 || qname_len > MX_NAME_MAX ||
+	    !is_name(msg + MX_HEADER_LEN, qname_len))
+		return false;
+
+	const uint8_t *type = msg + MX_HEADER_LEN + qname_len;
+	const uint8_t *opt = type + 4;
+	bool has_opt = opt_len > 0;
+
+	if (has_opt && (opt[0] != 0 || mx_get_u16(opt + 1) != MX_TYPE_OPT ||
+			mx_get_u16(opt + 9) != 0))
+		return false;
+	*ret = (struct mx_query){
+		.id = mx_get_u16(msg),
+		.rd = (flags & FLAG_RD) != 0,
+		.ad = (flags & FLAG_AD) != 0,
+		.cd = (flags & FLAG_CD) != 0,
+		.question = msg + MX_HEADER_LEN,
+		.question_len = (uint16_t)(qname_len + 4),
+		.qname_len = (uint8_t)qname_len,
+		.qtype = mx_get_u16(type),
+		.qclass = mx_get_u16(type + 2),
+		.has_opt = has_opt,
+		.udp_size = has_opt ? mx_get_u16(opt + 3) : MX_UDP_PLAIN_MAX,
+		.edns_version = has_opt ? opt[6] : 0,
+		.dnssec_ok = has_opt && (opt[7] & 0x80) != 0,
+	};
+	return true;
+}
+
+static MX_COLD enum mx_query_result read_any(const uint8_t *msg, size_t len,
+					     struct mx_query *ret,
+					     enum mx_error *ret_err)
 {
 	struct mx_in in;
 	struct header h;
@@ -179,16 +255,21 @@ enum mx_query_result mx_query_read(const uint8_t *msg, size_t len,
 	/* Read all the same: question and OPT go into the reply. */
 	if (ret->opcode != 0)
 		err = MX_E_OPCODE;
-	if (err == MX_OK)
-		err = check_meaning(ret);
-	*ret_err = err;
-	return err == MX_OK ? MX_QUERY_ANSWER : MX_QUERY_REFUSE;
+	return judge(ret, err, ret_err);
+}
+
+enum mx_query_result mx_query_read(const uint8_t *msg, size_t len,
+				   struct mx_query *ret,
+				   enum mx_error *ret_err)
+{
+	if (read_usual(msg, len, ret))
+		return judge(ret, MX_OK, ret_err);
+	return read_any(msg, len, ret, ret_err);
 }
 
 struct mx_key mx_query_key(const struct mx_query *q, uint8_t room[MX_NAME_MAX])
 {
-	memcpy(room, q->question, q->qname_len);
-	mx_name_lower(room, q->qname_len);
+	mx_name_lower_to(q->question, q->qname_len, room);
 	return (struct mx_key){ .qname = room, .qname_len = q->qname_len,
 				.qtype = q->qtype, .qclass = q->qclass };
 }

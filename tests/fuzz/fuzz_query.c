@@ -63,6 +63,35 @@ static void check_round_trip(const struct mx_query *q)
 	CHECK(memcmp(again.question, q->question, q->question_len) == 0);
 }
 
+/* An RR more, which is ignored, keeps mx_query_read from taking the short way:
+ * the long one must read the same. */
+static void check_long_way(const uint8_t *octets, size_t len,
+			   const struct mx_query *q)
+{
+	static const uint8_t rr[] = { 0, 0, MX_TYPE_A, 0, 1, 0, 0, 0, 0, 0, 0 };
+	static uint8_t msg[MX_MESSAGE_MAX + sizeof rr];
+	struct mx_query again;
+	enum mx_error err;
+	uint16_t arcount = mx_get_u16(octets + 10);
+
+	if (len > MX_MESSAGE_MAX || arcount == UINT16_MAX)
+		return;
+	memcpy(msg, octets, len);
+	memcpy(msg + len, rr, sizeof rr);
+	mx_put_u16(msg + 10, (uint16_t)(arcount + 1));
+	CHECK(mx_query_read(msg, len + sizeof rr, &again, &err) ==
+	      MX_QUERY_ANSWER);
+	CHECK(err == MX_OK && again.id == q->id && again.opcode == q->opcode);
+	CHECK(again.rd == q->rd && again.ad == q->ad && again.cd == q->cd);
+	CHECK(again.question == msg + (q->question - octets));
+	CHECK(again.question_len == q->question_len);
+	CHECK(again.qname_len == q->qname_len && again.qtype == q->qtype);
+	CHECK(again.qclass == q->qclass && again.has_opt == q->has_opt);
+	CHECK(again.dnssec_ok == q->dnssec_ok);
+	CHECK(again.edns_version == q->edns_version);
+	CHECK(again.udp_size == q->udp_size);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t len)
 {
 	struct mx_query q, cut;
@@ -85,6 +114,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t len)
 		CHECK(err == MX_OK && q.question != NULL && q.rd);
 		check_key(&q);
 		check_round_trip(&q);
+		check_long_way(octets, len, &q);
 		CHECK(mx_query_read(octets, len - 1, &cut, &cut_err) !=
 		      MX_QUERY_ANSWER);
 		break;

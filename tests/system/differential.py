@@ -28,6 +28,7 @@ import dns.rdatatype
 sys.path[:0] = [str(Path(__file__).resolve().parent),
                 str(Path(__file__).resolve().parents[1])]
 
+from lab.domains import ROWS            # noqa: E402
 from lab.questions import quick         # noqa: E402
 from lab.unbound import Unbound         # noqa: E402
 from mxbound import Mxbound, read_message   # noqa: E402
@@ -199,14 +200,17 @@ def run_share(ports, questions):
 
 def asked_pairs():
     """(name, type): all that the lab can answer soon, and at each name all of
-    TYPES; of a series of alike domains only the first few get these."""
+    TYPES; of a series of alike domains only the first few get these. Not what
+    the lab's table says that Unbound fails at: whether it does depends on how
+    busy the machine is."""
     asked, series = set(), defaultdict(dict)
+    fails = {(e.owner, e.type) for row in ROWS for e in row.expects if e.unbound}
     for row, owner, rdtype in quick():
         asked.add((owner, rdtype))
         place = series[row.kind].setdefault(row.name, len(series[row.kind]))
         if not row.generated or place < GENERATED_IN_FULL:
             asked.update((owner, t) for t in TYPES)
-    return sorted(asked)
+    return sorted(asked - fails)
 
 
 def variants(pairs):

@@ -268,7 +268,7 @@ def test_takeover_lets_connections_finish():
                 assert s.recv(1) == b""
         finally:
             relay.reset()
-        wait_until(lambda: not alive(old), 20 * PATIENCE, "old front gone")
+        wait_until(lambda: not alive(old), 20, "old front gone")
 
 
 def test_end_leaves_nothing(tmp_path):

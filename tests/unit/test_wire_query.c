@@ -298,6 +298,44 @@ static struct mx_query read_hex(const char *hex, enum mx_error *ret_err)
 	return q;
 }
 
+static bool well_formed(enum mx_error err)
+{
+	return err == MX_OK || err == MX_E_BADVERS || err == MX_E_QCLASS ||
+	       err == MX_E_TRANSFER || err == MX_E_QTYPE ||
+	       err == MX_E_NOT_RECURSIVE;
+}
+
+/* An RR more, which is ignored, keeps a query from the short way: the long one
+ * must say the same of it. */
+static void long_way_says_the_same(void **state)
+{
+	static const uint8_t rr[] = { 0, 0, MX_TYPE_A, 0, 1, 0, 0, 0, 0, 0, 0 };
+	unsigned compared = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint8_t msg[1024];
+		size_t len = hex_read(cases[i].hex, msg, sizeof msg - sizeof rr);
+		struct mx_query q, again;
+		enum mx_error err, again_err;
+		enum mx_query_result result = mx_query_read(msg, len, &q, &err);
+
+		if (!well_formed(err))
+			continue;
+		memcpy(msg + len, rr, sizeof rr);
+		msg[11]++;
+		if (mx_query_read(msg, len + sizeof rr, &again, &again_err) !=
+			    result || again_err != err)
+			fail_msg("%s", cases[i].why);
+		check_fields(&cases[i], &again, msg);
+		assert_int_equal(again.qtype, q.qtype);
+		assert_int_equal(again.udp_size, q.udp_size);
+		assert_int_equal(again.dnssec_ok, q.dnssec_ok);
+		compared++;
+	}
+	assert_in_range(compared, 20, 1000);
+}
+
 static void flags_and_edns_fields(void **state)
 {
 	(void)state;
@@ -375,6 +413,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(table),
 		cmocka_unit_test(truncation_ladder),
+		cmocka_unit_test(long_way_says_the_same),
 		cmocka_unit_test(flags_and_edns_fields),
 		cmocka_unit_test(many_empty_options),
 		cmocka_unit_test(key_is_lower_case),
