@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -369,6 +370,28 @@ static enum mx_error add_socket(struct listeners *to, int fd,
 	return MX_OK;
 }
 
+/* Which of the UDP sockets of an address gets a datagram. By itself the kernel
+ * goes by the client's address and port, and a mail server that asks from one
+ * socket would have one worker do everything while the others sleep. So: any
+ * of them, by chance. A socket more or less does no harm, then the kernel goes
+ * by its own rule; so it does where this is not to be had. */
+static void spread(int fd, unsigned sockets)
+{
+	struct sock_filter program[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 (uint32_t)(SKF_AD_OFF + SKF_AD_RANDOM)),
+		BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, sockets),
+		BPF_STMT(BPF_RET | BPF_A, 0),
+	};
+	const struct sock_fprog code = {
+		.len = sizeof program / sizeof *program, .filter = program,
+	};
+
+	if (sockets > 1)
+		(void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF,
+				 &code, sizeof code);
+}
+
 static enum mx_error bind_one(struct listeners *to, const struct sockaddr_storage *addr,
 			      bool tcp, unsigned workers,
 			      const struct listeners *old, char *error)
@@ -387,6 +410,8 @@ static enum mx_error bind_one(struct listeners *to, const struct sockaddr_storag
 	for (; err == MX_OK && have < workers; have++)
 		err = add_socket(to, open_socket(addr, tcp, true), addr, tcp,
 				 error);
+	if (err == MX_OK && !tcp)
+		spread(to->at[to->count - 1].fd, have);
 	return err;
 }
 

@@ -30,7 +30,8 @@ struct listeners {
 	size_t count;
 };
 
-/* Bind what config says. Sockets of `old` (NULL: none) are taken over where
+/* Bind what config says. UDP queries are spread over the sockets of their
+ * address by chance, TCP connections by the client's address and port. Sockets of `old` (NULL: none) are taken over where
  * their address is still wanted, all of them, however few workers there are
  * now: each may have queries queued. */
 enum mx_error listeners_bind(struct listeners *ret,

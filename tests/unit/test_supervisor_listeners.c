@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -153,6 +154,53 @@ static void test_in_use(void **state)
 	listeners_clear(&all);
 }
 
+/* How many of `asked` datagrams from one socket each UDP socket got. */
+static void count_datagrams(const struct listeners *all, unsigned asked,
+			    unsigned *ret, size_t room)
+{
+	int client = socket(AF_INET, SOCK_DGRAM, 0);
+	size_t udp = 0;
+
+	assert_int_equal(connect(client, (struct sockaddr *)&all->at[0].addr,
+				 sizeof(struct sockaddr_in)), 0);
+	memset(ret, 0, room * sizeof *ret);
+	for (unsigned i = 0; i < asked; i++)
+		assert_int_equal(send(client, "x", 1, 0), 1);
+	for (size_t i = 0; i < all->count; i++) {
+		char octet;
+
+		if (all->at[i].tcp)
+			continue;
+		assert_true(udp < room);
+		while (recv(all->at[i].fd, &octet, 1, MSG_DONTWAIT) == 1)
+			ret[udp]++;
+		udp++;
+	}
+	close(client);
+}
+
+/* Chance would leave a socket below half of its share once in 10^9 runs. */
+static void test_one_client_socket_asks_all_workers(void **state)
+{
+	struct listeners old = bind_all(3, "127.0.0.1", NULL, NULL);
+	struct listeners more = bind_all(5, "127.0.0.1", NULL, &old);
+	unsigned got[5], sum = 0;
+
+	(void)state;
+	count_datagrams(&more, 600, got, 5);
+	for (int i = 0; i < 5; i++) {
+		assert_in_range(got[i], 60, 600);
+		sum += got[i];
+	}
+	assert_int_equal(sum, 600);
+	listeners_clear(&more);
+
+	/* Two sockets less than the program thinks: nothing is lost. */
+	count_datagrams(&old, 600, got, 5);
+	assert_int_equal(got[0] + got[1] + got[2], 600);
+	listeners_clear(&old);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -161,6 +209,7 @@ int main(void)
 		cmocka_unit_test(test_sockets_added_in_vain_are_taken_back),
 		cmocka_unit_test(test_prune),
 		cmocka_unit_test(test_in_use),
+		cmocka_unit_test(test_one_client_socket_asks_all_workers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
