@@ -149,7 +149,7 @@ uint16_t reason_ede(const char *why);
 void reason_text(const struct mx_channel_answer *answer,
 		 char ret[MX_WHY_MAX + 1]);
 
-/* ---- lookup.c, upstream.c ---- */
+/* ---- lookups.c: a worker's lookups (mx_lookup.h), seen from outside ---- */
 
 struct mx_lookups *lookups_new(struct event_base *base,
 			       const struct mx_config *config,
@@ -165,42 +165,6 @@ void lookups_refresh(struct mx_lookups *lookups, const struct mx_key *key,
 		     const struct mx_found *found, mx_instant now);
 /* Lookups that wait for an answer now. */
 size_t lookups_waiting(const struct mx_lookups *lookups);
-
-/* upstream.c: the front's end of the pair to one resolver. */
-struct upstream;
-struct mx_question;
-struct upstream *upstream_new(struct mx_lookups *owner,
-			      struct event_base *base, unsigned resolver);
-void upstream_free(struct upstream *up);
-/* Take a new descriptor in place of the old one, whose last answers are read
- * first. */
-void upstream_connect(struct upstream *up, int fd);
-/* Whether there is a resolver, as far as is known. */
-bool upstream_there(const struct upstream *up);
-/* Send, or queue until the socket takes it or a new one comes. Runs no
- * callback of a lookup. */
-void upstream_ask(struct upstream *up, struct mx_question *question);
-/* The question ends: it is not sent if it still waits for that. */
-void upstream_forget(struct upstream *up, struct mx_question *question);
-
-/* A question in flight. In lookup.c's tables; `sending` is upstream.c's. */
-struct mx_question {
-	uint32_t id; /* slot and generation, see lookup.c */
-	unsigned resolver;
-	unsigned deaths; /* resolvers that died while they had it */
-	mx_instant started, failed_until;
-	TAILQ_ENTRY(mx_question) by_age, sending;
-	bool refresh; /* asked by nobody */
-	bool queued; /* in upstream's list of what is to be sent */
-	TAILQ_HEAD(, mx_lookup) waiting;
-	struct mx_key key;		 /* points to octets */
-	uint8_t octets[MX_NAME_MAX + 4]; /* qname, qtype, qclass: hash key */
-	UT_hash_handle hh;
-};
-void lookups_answer(struct mx_lookups *lookups, unsigned resolver,
-		    const struct mx_channel_answer *answer);
-/* A new resolver comes: ask again what its predecessor was sent. */
-void lookups_ask_again(struct mx_lookups *lookups, unsigned resolver);
 
 /* ---- query.c: one query, whatever its transport ---- */
 

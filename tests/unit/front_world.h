@@ -1,7 +1,7 @@
 /* front_world.h - a worker of the front with its clients, its resolvers and
  * its clock in a test's hand.
  *
- * Real: udp.c, tcp.c, query.c, lookup.c, upstream.c, worker.c, the cache, the
+ * Real: udp.c, tcp.c, query.c, the lookups, upstream.c, worker.c, the cache, the
  * sockets of clients and the pair to each resolver. The test plays the
  * clients, the resolvers and the supervisor, and turns the event loop itself,
  * so nothing happens between two of its steps that it did not ask for.
