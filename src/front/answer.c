@@ -66,7 +66,7 @@ static bool awaited(const struct mx_question *question)
 	const struct mx_lookup *lookup;
 
 	TAILQ_FOREACH(lookup, &question->waiting, by_question)
-		if (lookup->client != MX_LOOKUP_INTERNAL)
+		if (lookup->client < MX_LOOKUP_BACKGROUND)
 			return true;
 	return false;
 }
@@ -122,11 +122,13 @@ void lookups_answer(struct mx_lookups *l, unsigned resolver,
 			   stale_allowed(l->stale, &question->key);
 	/* Stored before the replies go out: a waiter's next query may be
 	 * there before this loop turns again. */
-	mx_cache_put(l->cache, &question->key, &answer, mx_clock_now());
+	mx_instant now = mx_clock_now();
+	mx_cache_put(l->cache, &question->key, &answer, now);
 
 	struct mx_lookup_result result = {
 		.err = MX_OK, .kind = answer.kind, .state = answer.state,
 		.rcode = answer.rcode, .ede = answer.ede, .why = answer.why,
+		.expires = now + (mx_instant)answer.ttl_s * 1000,
 	};
 	question_end(l, question, &answer, &result);
 }

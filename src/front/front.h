@@ -101,10 +101,14 @@ uint32_t stale_max_s(const struct mx_config *config);
 /* Hits in its lifetime that make an answer worth it. */
 #define REFRESH_HITS 2
 
+/* When to ask again what runs out at `expires`: soon after that, and not with
+ * all others at the same time. wall_ms is the wall clock's now. */
+mx_instant refresh_when(mx_instant expires, mx_instant now, int64_t wall_ms);
+
 struct refreshes;
 struct refreshes *refreshes_new(void);
 void refreshes_free(struct refreshes *refreshes);
-/* To be asked again soon after `expires`. A worker keeps so many in mind, and
+/* To be asked again when refresh_when() says. A worker keeps so many in mind, and
  * rather those that run out soon: false if this or another was dropped. */
 bool refreshes_add(struct refreshes *refreshes, const struct mx_key *key,
 		   mx_instant expires, mx_instant now, int64_t wall_ms);
@@ -154,6 +158,7 @@ void reason_text(const struct mx_channel_answer *answer,
 struct mx_lookups *lookups_new(struct event_base *base,
 			       const struct mx_config *config,
 			       struct mx_cache *cache, struct mx_limits *limits,
+			       const struct mx_local *local,
 			       struct mx_counters *counters);
 /* Callbacks of what still waits are not run. */
 void lookups_free(struct mx_lookups *lookups);
@@ -165,6 +170,10 @@ void lookups_refresh(struct mx_lookups *lookups, const struct mx_key *key,
 		     const struct mx_found *found, mx_instant now);
 /* Lookups that wait for an answer now. */
 size_t lookups_waiting(const struct mx_lookups *lookups);
+
+/* A key as octets to be hashed: qname, qtype, qclass. Returns how many. */
+#define KEY_OCTETS_MAX (MX_NAME_MAX + 4)
+unsigned key_octets(const struct mx_key *key, uint8_t room[KEY_OCTETS_MAX]);
 
 /* ---- query.c: one query, whatever its transport ---- */
 
@@ -242,6 +251,7 @@ struct worker {
 	bool draining;
 	mx_instant drain_until;
 	struct selftest *selftest;
+	struct warm *warm; /* NULL: not this worker's, or nothing to keep */
 	struct mx_counters counters;
 };
 
@@ -266,5 +276,28 @@ void worker_free(struct worker *worker);
 struct selftest;
 struct selftest *selftest_start(struct worker *worker);
 void selftest_free(struct selftest *selftest);
+
+/* ---- warm.c: what mail to the domains of keep-warm needs ---- */
+
+/* Questions that are looked up at the same time. One that is slow no longer
+ * counts after a while, so that dead domains do not hold up the others. */
+#define WARM_ASKING_MAX 16
+#define WARM_SLOW_MS 2000
+
+/* Questions in all, some 400 octets each. A domain has three and up to four
+ * for each of up to MX_MAIL_EXCHANGES_MAX exchanges, and more with aliases;
+ * what domains share is there once. */
+#define WARM_QUESTIONS_MAX 16384u
+
+/* No question more often than this, whatever its TTL; and after a failure
+ * later and later. */
+#define WARM_LEAST_MS 5000
+#define WARM_FAILED_FIRST_MS 30000
+#define WARM_FAILED_MOST_MS 300000
+
+struct warm;
+/* Begin to ask; NULL: there is nothing to keep warm, or no memory. */
+struct warm *warm_start(struct worker *worker);
+void warm_free(struct warm *warm);
 
 #endif

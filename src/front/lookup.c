@@ -14,6 +14,11 @@ struct mx_ready {
 	uint8_t octets[];
 };
 
+static bool in_background(const struct mx_lookup *lookup)
+{
+	return lookup->client == MX_LOOKUP_BACKGROUND;
+}
+
 /* ---- the end of a lookup ---- */
 
 void lookup_stop_awaiting_stale(struct mx_lookups *l, struct mx_lookup *lookup)
@@ -26,7 +31,8 @@ void lookup_stop_awaiting_stale(struct mx_lookups *l, struct mx_lookup *lookup)
 void lookup_leave(struct mx_lookups *l, struct mx_lookup *lookup)
 {
 	TAILQ_REMOVE(&lookup->question->waiting, lookup, by_question);
-	TAILQ_REMOVE(&l->by_deadline, lookup, by_deadline);
+	if (!in_background(lookup))
+		TAILQ_REMOVE(&l->by_deadline, lookup, by_deadline);
 	lookup_stop_awaiting_stale(l, lookup);
 }
 
@@ -43,7 +49,8 @@ bool lookup_give_stale(struct mx_lookups *l, struct mx_lookup *lookup)
 {
 	struct mx_found found;
 
-	if (!stale_find(l, &lookup->question->key, lookup->full,
+	if (in_background(lookup) ||
+	    !stale_find(l, &lookup->question->key, lookup->full,
 			l->stale_octets, &found))
 		return false;
 
@@ -106,6 +113,13 @@ static void deliver_soon(struct mx_lookups *l, struct mx_lookup *lookup,
 	event_active(l->deliver, 0, 0);
 }
 
+void lookup_put_off(struct mx_lookups *l, struct mx_lookup *lookup)
+{
+	lookup_leave(l, lookup);
+	l->waiting--;
+	deliver_soon(l, lookup, MX_E_OVERLOAD);
+}
+
 static void prepare(struct mx_lookup *lookup, bool full, uint32_t client,
 		    mx_lookup_done *done, void *arg)
 {
@@ -137,7 +151,7 @@ static void keep_ready(struct mx_lookup *lookup, struct mx_ready *ready)
 static void turn_away(struct mx_lookups *l, const struct mx_key *key,
 		      struct mx_lookup *lookup)
 {
-	struct mx_ready *ready = ready_new();
+	struct mx_ready *ready = in_background(lookup) ? NULL : ready_new();
 
 	if (ready && stale_find(l, key, lookup->full, ready->octets,
 				&ready->found)) {
@@ -147,6 +161,25 @@ static void turn_away(struct mx_lookups *l, const struct mx_key *key,
 		free(ready);
 	}
 	deliver_soon(l, lookup, MX_E_OVERLOAD);
+}
+
+/* The lookup waits for its question. */
+static void wait_for(struct mx_lookups *l, struct mx_question *question,
+		     struct mx_lookup *lookup, mx_instant now)
+{
+	lookup->question = question;
+	lookup->waiting = true;
+	l->waiting++;
+	TAILQ_INSERT_TAIL(&question->waiting, lookup, by_question);
+	if (in_background(lookup))
+		return;
+	lookup->deadline = now + (mx_instant)l->config->query_deadline;
+	TAILQ_INSERT_TAIL(&l->by_deadline, lookup, by_deadline);
+	if (!l->config->serve_stale)
+		return;
+	lookup->stale_at = now + (mx_instant)l->config->stale_after;
+	lookup->awaits_stale = true;
+	TAILQ_INSERT_TAIL(&l->by_stale, lookup, by_stale);
 }
 
 enum mx_lookup_way mx_lookup_missed(struct mx_lookups *l,
@@ -165,28 +198,19 @@ enum mx_lookup_way mx_lookup_missed(struct mx_lookups *l,
 	struct mx_question *question = question_find(l, key);
 	enum mx_lookup_way way = question ? MX_LOOKUP_JOINED : MX_LOOKUP_ASKED;
 	if (!question)
-		question = question_new(l, key, false, now);
+		question = question_new(l, key, in_background(lookup), now);
 	if (!question) {
 		limits_wait_end(l->limits, client);
 		turn_away(l, key, lookup);
 		return MX_LOOKUP_TURNED_AWAY;
 	}
 
-	lookup->question = question;
-	lookup->deadline = now + (mx_instant)l->config->query_deadline;
-	lookup->waiting = true;
-	l->waiting++;
-	TAILQ_INSERT_TAIL(&question->waiting, lookup, by_question);
-	TAILQ_INSERT_TAIL(&l->by_deadline, lookup, by_deadline);
-	if (l->config->serve_stale) {
-		lookup->stale_at = now + (mx_instant)l->config->stale_after;
-		lookup->awaits_stale = true;
-		TAILQ_INSERT_TAIL(&l->by_stale, lookup, by_stale);
-	}
+	wait_for(l, question, lookup, now);
 	if (way == MX_LOOKUP_ASKED)
 		upstream_ask(l->upstream[question->resolver], question);
 	if (TAILQ_FIRST(&l->by_deadline) == lookup ||
-	    TAILQ_FIRST(&l->by_stale) == lookup)
+	    TAILQ_FIRST(&l->by_stale) == lookup ||
+	    (in_background(lookup) && TAILQ_FIRST(&l->by_age) == question))
 		deadlines_arm(l, now); /* else the timer runs for an earlier one */
 	return way;
 }
@@ -206,7 +230,7 @@ static bool take_from_cache(struct mx_lookups *l, const struct mx_key *key,
 		free(ready);
 		return false;
 	}
-	if (ready->found.kind == MX_ANSWER_FAILURE)
+	if (ready->found.kind == MX_ANSWER_FAILURE && !in_background(lookup))
 		stale_find(l, key, lookup->full, ready->octets, &ready->found);
 	keep_ready(lookup, ready);
 	if (lookup->ready->found.refresh)
@@ -214,15 +238,44 @@ static bool take_from_cache(struct mx_lookups *l, const struct mx_key *key,
 	return true;
 }
 
-void mx_lookup(struct mx_lookups *l, const struct mx_key *key, bool full,
-	       uint32_t client, struct mx_lookup *lookup, mx_lookup_done *done,
-	       void *arg)
+/* A special name is not for any name server to hear of. True: it is one, with
+ * its answer, or with none for want of memory. */
+static bool take_local(struct mx_lookups *l, const struct mx_key *key,
+		       struct mx_lookup *lookup)
+{
+	struct local_room room;
+	struct mx_answer answer;
+	struct mx_ready *ready;
+
+	if (!local_answer(l->local, key, &room, &answer))
+		return false;
+	ready = malloc(sizeof(*ready) + answer.plain.len);
+	if (!ready)
+		return true;
+	ready->found = (struct mx_found){
+		.kind = answer.kind, .state = answer.state,
+		.rcode = answer.rcode, .ede = answer.ede,
+		.ancount = answer.plain.ancount,
+		.nscount = answer.plain.nscount, .len = answer.plain.len,
+		.expires = mx_clock_now() + (mx_instant)answer.ttl_s * 1000,
+	};
+	memcpy(ready->octets, answer.plain.octets, answer.plain.len);
+	ready->form = form_found(&ready->found, ready->octets);
+	lookup->ready = ready;
+	return true;
+}
+
+enum mx_lookup_way mx_lookup(struct mx_lookups *l, const struct mx_key *key,
+			     bool full, uint32_t client,
+			     struct mx_lookup *lookup, mx_lookup_done *done,
+			     void *arg)
 {
 	prepare(lookup, full, client, done, arg);
-	if (take_from_cache(l, key, lookup))
-		deliver_soon(l, lookup, MX_OK);
-	else
-		mx_lookup_missed(l, key, full, client, lookup, done, arg);
+	if (!take_from_cache(l, key, lookup) && !take_local(l, key, lookup))
+		return mx_lookup_missed(l, key, full, client, lookup, done,
+					arg);
+	deliver_soon(l, lookup, MX_E_NO_MEMORY); /* if there is no copy */
+	return MX_LOOKUP_READY;
 }
 
 void mx_lookup_cancel(struct mx_lookups *l, struct mx_lookup *lookup)

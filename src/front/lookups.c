@@ -15,6 +15,7 @@ void lookups_channel(struct mx_lookups *l, unsigned resolver, int fd)
 struct mx_lookups *lookups_new(struct event_base *base,
 			       const struct mx_config *config,
 			       struct mx_cache *cache, struct mx_limits *limits,
+			       const struct mx_local *local,
 			       struct mx_counters *counters)
 {
 	struct mx_lookups *l = calloc(1, sizeof(*l));
@@ -25,6 +26,7 @@ struct mx_lookups *lookups_new(struct event_base *base,
 	l->config = config;
 	l->cache = cache;
 	l->limits = limits;
+	l->local = local;
 	l->counters = counters;
 	TAILQ_INIT(&l->by_age);
 	TAILQ_INIT(&l->by_deadline);

@@ -26,7 +26,7 @@ struct mx_question {
 	bool queued; /* in upstream's list of what is to be sent */
 	TAILQ_HEAD(, mx_lookup) waiting;
 	struct mx_key key;		 /* points to octets */
-	uint8_t octets[MX_NAME_MAX + 4]; /* qname, qtype, qclass: hash key */
+	uint8_t octets[KEY_OCTETS_MAX]; /* qname, qtype, qclass: hash key */
 	UT_hash_handle hh;
 };
 
@@ -35,6 +35,7 @@ struct mx_lookups {
 	const struct mx_config *config;
 	struct mx_cache *cache;
 	struct mx_limits *limits;
+	const struct mx_local *local;
 	struct mx_counters *counters;
 
 	unsigned resolver_count;
@@ -73,6 +74,8 @@ void lookup_finish(struct mx_lookups *l, struct mx_lookup *lookup,
 /* To one who waits: what is there past its TTL; the callback runs. False:
  * there is nothing. */
 bool lookup_give_stale(struct mx_lookups *l, struct mx_lookup *lookup);
+/* In the background, and its question is being forgotten: it hears so soon. */
+void lookup_put_off(struct mx_lookups *l, struct mx_lookup *lookup);
 /* Event: callbacks of all that is ready run. */
 void lookups_deliver(evutil_socket_t fd, short what, void *arg);
 

@@ -62,12 +62,11 @@ struct mx_question *question_by_id(const struct mx_lookups *l, uint32_t id)
 	return l->by_slot[slot];
 }
 
-static unsigned hash_octets(const struct mx_key *key,
-			    uint8_t room[MX_NAME_MAX + 4])
+unsigned key_octets(const struct mx_key *key, uint8_t room[KEY_OCTETS_MAX])
 {
 	struct mx_out out;
 
-	mx_out_init(&out, room, MX_NAME_MAX + 4);
+	mx_out_init(&out, room, KEY_OCTETS_MAX);
 	mx_out_octets(&out, key->qname, key->qname_len);
 	mx_out_u16(&out, key->qtype);
 	mx_out_u16(&out, key->qclass);
@@ -84,6 +83,27 @@ void question_detach(struct mx_lookups *l, struct mx_question *question)
 	l->refreshing -= question->refresh;
 }
 
+/* By nobody, but perhaps in the background. */
+static bool unawaited(const struct mx_question *question)
+{
+	const struct mx_lookup *lookup;
+
+	TAILQ_FOREACH(lookup, &question->waiting, by_question)
+		if (lookup->client != MX_LOOKUP_BACKGROUND)
+			return false;
+	return true;
+}
+
+static void forget(struct mx_lookups *l, struct mx_question *question)
+{
+	struct mx_lookup *lookup;
+
+	while ((lookup = TAILQ_FIRST(&question->waiting)))
+		lookup_put_off(l, lookup);
+	question_detach(l, question);
+	free(question);
+}
+
 /* Make room by forgetting the oldest question that nobody waits for. The
  * search is bounded: in a crowd of awaited questions it is given up. */
 static bool forget_one(struct mx_lookups *l)
@@ -92,9 +112,8 @@ static bool forget_one(struct mx_lookups *l)
 	int looked = 0;
 
 	TAILQ_FOREACH(question, &l->by_age, by_age) {
-		if (TAILQ_EMPTY(&question->waiting)) {
-			question_detach(l, question);
-			free(question);
+		if (unawaited(question)) {
+			forget(l, question);
 			return true;
 		}
 		if (++looked == 64)
@@ -134,7 +153,7 @@ struct mx_question *question_new(struct mx_lookups *l,
 	TAILQ_INIT(&question->waiting);
 	question->started = now;
 	question->resolver = resolver_for(l, key);
-	len = hash_octets(key, question->octets);
+	len = key_octets(key, question->octets);
 	question->key = *key;
 	question->key.qname = question->octets;
 	HASH_ADD_KEYPTR(hh, l->by_key, question->octets, len, question);
@@ -153,8 +172,8 @@ struct mx_question *question_new(struct mx_lookups *l,
 struct mx_question *question_find(struct mx_lookups *l,
 				  const struct mx_key *key)
 {
-	uint8_t octets[MX_NAME_MAX + 4];
-	unsigned len = hash_octets(key, octets);
+	uint8_t octets[KEY_OCTETS_MAX];
+	unsigned len = key_octets(key, octets);
 	struct mx_question *question;
 
 	HASH_FIND(hh, l->by_key, octets, len, question);

@@ -38,7 +38,7 @@ struct mx_lookup_result result_found(const struct mx_found *found,
 							: MX_OK,
 		.kind = found->kind, .state = found->state,
 		.rcode = found->rcode, .from_cache = true,
-		.stale = found->stale,
+		.expires = found->expires, .stale = found->stale,
 		.ede = found->stale ? MX_EDE_STALE : found->ede,
 		.why = found->why, .form = form,
 	};

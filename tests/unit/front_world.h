@@ -375,6 +375,9 @@ static inline void world_free(struct world *w)
 /* All clients are gone and nobody waits: then nothing may be left. */
 static inline void world_end(struct world *w)
 {
+	/* It would go on for ever. */
+	warm_free(w->worker->warm);
+	w->worker->warm = NULL;
 	world_turn(w);
 	assert_int_equal(lookups_waiting(w->worker->lookups), 0);
 	world_check_counters(w);
