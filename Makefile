@@ -53,9 +53,10 @@ endif
 LDFLAGS_WHOLE = $(filter-out -fno-lto,$(LDFLAGS))
 
 # A layer is a folder; a library holds all of it but its program's main.c.
-LAYERS := base wire cache resolver supervisor front
+LAYERS := base wire mail cache resolver supervisor front
 dir_base := src/base
 dir_wire := src/wire
+dir_mail := src/mail
 dir_cache := cache
 dir_resolver := src/resolver
 dir_supervisor := src/supervisor
@@ -63,13 +64,15 @@ dir_front := src/front
 # What a layer may use, itself included, in link order.
 uses_base := base
 uses_wire := wire base
+uses_mail := mail wire base
 uses_cache := cache base
 uses_resolver := resolver wire base
 uses_supervisor := supervisor base
-uses_front := front cache resolver wire base
+uses_front := front cache resolver mail wire base
 # Libraries from outside that a layer needs.
 libs_base :=
 libs_wire :=
+libs_mail :=
 libs_cache := -lsodium -ljemalloc
 libs_resolver := -lunbound -levent
 libs_supervisor :=

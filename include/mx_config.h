@@ -71,6 +71,8 @@
 	  "nothing at and below ZONE is given past its TTL; answers of addresses in 127.0.0.0/8, as DNSBLs give, never are") \
 	X(refresh, "refresh", BOOL, "yes", 0, 0, "yes|no", \
 	  "what was asked for at least twice is asked again as soon as its TTL has run out") \
+	X(keep_warm, "keep-warm", LIST, "", 0, 1000, "DOMAIN", \
+	  "mail domain whose MX, addresses and TLSA are asked again as soon as their TTL has run out, whether asked for or not") \
 	X(query_deadline, "query-deadline", MSEC, "4s", 100, 4500, "ms", \
 	  "a client hears SERVFAIL after this; the work goes on") \
 	X(question_lifetime, "question-lifetime", SECS, "1m", 5, 600, "s", \

@@ -32,6 +32,7 @@
 	X(send_errors, 0, "replies the socket did not take") \
 	X(refreshes, 0, "questions asked again because their answers, asked for often, ran out") \
 	X(refreshes_dropped, 0, "of those that were to be asked again, not asked for want of room") \
+	X(warmed, 0, "questions asked to keep the domains of keep-warm fresh") \
 	X(upstream_answers, 0, "answers that came back from a resolver") \
 	X(upstream_failures, 0, "of these, without usable data") \
 	X(upstream_rejected, 0, "of these, malformed or to another question") \

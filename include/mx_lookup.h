@@ -7,6 +7,7 @@
  *          mx_lookup() has returned, and at the latest query-deadline after
  *          it, whatever happens upstream. The question itself stays in flight
  *          up to question-lifetime, so that a late answer fills the cache.
+ *          Special names (RFC 6761) are answered here and never asked.
  * Bounds   in-flight-max questions and as many waiting lookups, over all
  *          workers; in-flight-client-max for one client. Past a bound the
  *          result is MX_E_OVERLOAD. Before a new question is turned away, the
@@ -39,7 +40,9 @@ struct mx_lookup_result {
 	enum mx_answer_kind kind;
 	enum mx_validation state;
 	uint8_t rcode;
-	bool from_cache;
+	bool from_cache; /* or a special name's: it was there at once */
+	mx_instant expires; /* when the answer runs out, of MX_OK; by then if
+			       its TTL is 0 */
 	bool stale; /* past its TTL, in place of an error: RFC 8767 */
 	uint16_t ede;	 /* or MX_EDE_NONE */
 	const char *why; /* "" for none */
@@ -66,16 +69,30 @@ struct mx_lookup {
 };
 
 /* Look key up. full: the form with DNSSEC records is wanted. client: a number
- * from mx_limits_client(), or MX_LOOKUP_INTERNAL for our own questions, which
- * count only in the total. */
+ * from limits_client(), or MX_LOOKUP_INTERNAL for our own questions, which
+ * count only in the total, or MX_LOOKUP_BACKGROUND for those that nobody is
+ * in need of now:
+ *   - it takes no client's place, neither among those that wait nor among the
+ *     questions; and if a client needs its question's place, it hears
+ *     MX_E_OVERLOAD. How many there are is for the caller to bound;
+ *   - nobody's patience ends: there is no deadline before question-lifetime,
+ *     and no stale answer in place of a failure.
+ * Returns how it waits, for the counters. */
 #define MX_LOOKUP_INTERNAL UINT32_MAX
-void mx_lookup(struct mx_lookups *lookups, const struct mx_key *key, bool full,
-	       uint32_t client, struct mx_lookup *lookup, mx_lookup_done *done,
-	       void *arg);
+#define MX_LOOKUP_BACKGROUND (UINT32_MAX - 1)
+enum mx_lookup_way {
+	MX_LOOKUP_READY, /* for the callback: found, or a special name */
+	MX_LOOKUP_JOINED,
+	MX_LOOKUP_ASKED,
+	MX_LOOKUP_TURNED_AWAY,
+};
+enum mx_lookup_way mx_lookup(struct mx_lookups *lookups,
+			     const struct mx_key *key, bool full,
+			     uint32_t client, struct mx_lookup *lookup,
+			     mx_lookup_done *done, void *arg);
 
-/* The same for a caller that has just missed in the cache itself: it is not
- * asked again. Returns how it waits, for the counters. */
-enum mx_lookup_way { MX_LOOKUP_JOINED, MX_LOOKUP_ASKED, MX_LOOKUP_TURNED_AWAY };
+/* The same for a caller that has just missed in the cache itself, and knows
+ * that the name is not special: neither is looked at again. */
 enum mx_lookup_way mx_lookup_missed(struct mx_lookups *lookups,
 				    const struct mx_key *key, bool full,
 				    uint32_t client, struct mx_lookup *lookup,

@@ -232,6 +232,27 @@ char *mx_zone_parse(const char *text)
 	return mx_zone_name_read(text, &zone, why) ? zone : NULL;
 }
 
+/* ---- keep-warm ---- */
+
+static bool check_mail_domain(const char *text, char why[MX_WHY_TEXT_MAX])
+{
+	char *domain;
+
+	if (strpbrk(text, " \t") != NULL)
+		return mx_why(why, "\"%s\" is more than one word; write one domain, and a line for each, as in example.com",
+			    mx_excerpt(text).text);
+	if (strchr(text, '@') != NULL)
+		return mx_why(why, "\"%s\" has an @; write the domain right of it, as in example.com",
+			    mx_excerpt(text).text);
+	if (!mx_zone_name_read(text, &domain, why))
+		return false;
+	bool root = strcmp(domain, ".") == 0;
+	free(domain);
+	if (root)
+		return mx_why(why, "\".\" is no domain that gets mail; write one as in example.com");
+	return true;
+}
+
 /* ---- which checker ---- */
 
 bool mx_list_entry_check(enum mx_option_index option, const char *text,
@@ -247,6 +268,8 @@ bool mx_list_entry_check(enum mx_option_index option, const char *text,
 		return check_zone(text, why);
 	case MX_OPTION_stale_never:
 		return check_zone_name(text, why);
+	case MX_OPTION_keep_warm:
+		return check_mail_domain(text, why);
 	case MX_OPTION_resolver_option:
 		return mx_resolver_option_check(text, why);
 	default:

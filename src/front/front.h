@@ -102,10 +102,14 @@ uint32_t stale_max_s(const struct mx_config *config);
 /* Hits in its lifetime that make an answer worth it. */
 #define REFRESH_HITS 2
 
+/* When to ask again what runs out at `expires`: soon after that, and not with
+ * all others at the same time. wall_ms is the wall clock's now. */
+mx_instant refresh_when(mx_instant expires, mx_instant now, int64_t wall_ms);
+
 struct refreshes;
 struct refreshes *refreshes_new(void);
 void refreshes_free(struct refreshes *refreshes);
-/* To be asked again soon after `expires`. A worker keeps so many in mind, and
+/* To be asked again when refresh_when() says. A worker keeps so many in mind, and
  * rather those that run out soon: false if this or another was dropped. */
 bool refreshes_add(struct refreshes *refreshes, const struct mx_key *key,
 		   mx_instant expires, mx_instant now, int64_t wall_ms);
@@ -150,11 +154,12 @@ uint16_t reason_ede(const char *why);
 void reason_text(const struct mx_channel_answer *answer,
 		 char ret[MX_WHY_MAX + 1]);
 
-/* ---- lookup.c, upstream.c ---- */
+/* ---- lookups.c: a worker's lookups (mx_lookup.h), seen from outside ---- */
 
 struct mx_lookups *lookups_new(struct event_base *base,
 			       const struct mx_config *config,
 			       struct mx_cache *cache, struct mx_limits *limits,
+			       const struct mx_local *local,
 			       struct mx_counters *counters);
 /* Callbacks of what still waits are not run. */
 void lookups_free(struct mx_lookups *lookups);
@@ -167,41 +172,9 @@ void lookups_refresh(struct mx_lookups *lookups, const struct mx_key *key,
 /* Lookups that wait for an answer now. */
 size_t lookups_waiting(const struct mx_lookups *lookups);
 
-/* upstream.c: the front's end of the pair to one resolver. */
-struct upstream;
-struct mx_question;
-struct upstream *upstream_new(struct mx_lookups *owner,
-			      struct event_base *base, unsigned resolver);
-void upstream_free(struct upstream *up);
-/* Take a new descriptor in place of the old one, whose last answers are read
- * first. */
-void upstream_connect(struct upstream *up, int fd);
-/* Whether there is a resolver, as far as is known. */
-bool upstream_there(const struct upstream *up);
-/* Send, or queue until the socket takes it or a new one comes. Runs no
- * callback of a lookup. */
-void upstream_ask(struct upstream *up, struct mx_question *question);
-/* The question ends: it is not sent if it still waits for that. */
-void upstream_forget(struct upstream *up, struct mx_question *question);
-
-/* A question in flight. In lookup.c's tables; `sending` is upstream.c's. */
-struct mx_question {
-	uint32_t id; /* slot and generation, see lookup.c */
-	unsigned resolver;
-	unsigned deaths; /* resolvers that died while they had it */
-	mx_instant started, failed_until;
-	TAILQ_ENTRY(mx_question) by_age, sending;
-	bool refresh; /* asked by nobody */
-	bool queued; /* in upstream's list of what is to be sent */
-	TAILQ_HEAD(, mx_lookup) waiting;
-	struct mx_key key;		 /* points to octets */
-	uint8_t octets[MX_NAME_MAX + 4]; /* qname, qtype, qclass: hash key */
-	UT_hash_handle hh;
-};
-void lookups_answer(struct mx_lookups *lookups, unsigned resolver,
-		    const struct mx_channel_answer *answer);
-/* A new resolver comes: ask again what its predecessor was sent. */
-void lookups_ask_again(struct mx_lookups *lookups, unsigned resolver);
+/* A key as octets to be hashed: qname, qtype, qclass. Returns how many. */
+#define KEY_OCTETS_MAX (MX_NAME_MAX + 4)
+unsigned key_octets(const struct mx_key *key, uint8_t room[KEY_OCTETS_MAX]);
 
 /* ---- query.c: one query, whatever its transport ---- */
 
@@ -279,6 +252,7 @@ struct worker {
 	bool draining;
 	mx_instant drain_until;
 	struct selftest *selftest;
+	struct warm *warm; /* NULL: not this worker's, or nothing to keep */
 	struct mx_counters counters;
 };
 
@@ -303,5 +277,28 @@ void worker_free(struct worker *worker);
 struct selftest;
 struct selftest *selftest_start(struct worker *worker);
 void selftest_free(struct selftest *selftest);
+
+/* ---- warm.c: what mail to the domains of keep-warm needs ---- */
+
+/* Questions that are looked up at the same time. One that is slow no longer
+ * counts after a while, so that dead domains do not hold up the others. */
+#define WARM_ASKING_MAX 16
+#define WARM_SLOW_MS 2000
+
+/* Questions in all, some 400 octets each. A domain has three and up to four
+ * for each of up to MX_MAIL_EXCHANGES_MAX exchanges, and more with aliases;
+ * what domains share is there once. */
+#define WARM_QUESTIONS_MAX 16384u
+
+/* No question more often than this, whatever its TTL; and after a failure
+ * later and later. */
+#define WARM_LEAST_MS 5000
+#define WARM_FAILED_FIRST_MS 30000
+#define WARM_FAILED_MOST_MS 300000
+
+struct warm;
+/* Begin to ask; NULL: there is nothing to keep warm, or no memory. */
+struct warm *warm_start(struct worker *worker);
+void warm_free(struct warm *warm);
 
 #endif

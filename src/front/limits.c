@@ -193,6 +193,8 @@ static void give(_Atomic uint32_t *count)
 
 bool limits_wait(struct mx_limits *limits, uint32_t client)
 {
+	if (client == MX_LOOKUP_BACKGROUND)
+		return true;
 	if (!take(&limits->waiting, limits->in_flight_max))
 		return false;
 	if (client == MX_LOOKUP_INTERNAL)
@@ -205,6 +207,8 @@ bool limits_wait(struct mx_limits *limits, uint32_t client)
 
 void limits_wait_end(struct mx_limits *limits, uint32_t client)
 {
+	if (client == MX_LOOKUP_BACKGROUND)
+		return;
 	give(&limits->waiting);
 	if (client != MX_LOOKUP_INTERNAL)
 		give(&limits->client_waiting[client]);

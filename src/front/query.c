@@ -274,6 +274,7 @@ void ask_wait(struct worker *worker, const struct ask *ask,
 	switch (mx_lookup_missed(worker->lookups, &ask->key, ask->q.dnssec_ok,
 				 ask->client, &asking->lookup, on_result,
 				 asking)) {
+	case MX_LOOKUP_READY: break; /* the cache was asked before */
 	case MX_LOOKUP_JOINED: mx_count(&worker->counters, joined, 1); break;
 	case MX_LOOKUP_ASKED: mx_count(&worker->counters, misses, 1); break;
 	case MX_LOOKUP_TURNED_AWAY:

@@ -104,7 +104,7 @@ static struct due *place_for(struct refreshes *r, mx_instant at, bool *ret_all)
 	return &r->heap[leaf];
 }
 
-static mx_instant when(mx_instant expires, mx_instant now, int64_t wall_ms)
+mx_instant refresh_when(mx_instant expires, mx_instant now, int64_t wall_ms)
 {
 	int64_t wall_then_ms = wall_ms + (expires - now);
 
@@ -116,7 +116,7 @@ bool refreshes_add(struct refreshes *r, const struct mx_key *key,
 		   mx_instant expires, mx_instant now, int64_t wall_ms)
 {
 	struct refresh *refresh = malloc(sizeof(*refresh) + key->qname_len);
-	mx_instant at = when(expires, now, wall_ms);
+	mx_instant at = refresh_when(expires, now, wall_ms);
 	bool all;
 	struct due *place = refresh ? place_for(r, at, &all) : NULL;
 

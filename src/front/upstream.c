@@ -2,14 +2,14 @@
  *
  * The resolver may be gone at any time: then questions wait here until the
  * supervisor has sent a new pair, and those that the dead one had are asked
- * again (lookup.c decides which). */
+ * again (again.c decides which). */
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "front.h"
+#include "lookups.h"
 #include "mx_log.h"
 
 /* Answers taken in one go, so that a flood of them does not keep the worker

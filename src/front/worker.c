@@ -50,6 +50,8 @@ static void drain(struct worker *worker)
 		return;
 	worker->draining = true;
 	worker->drain_until = mx_clock_now() + DRAIN_MS;
+	warm_free(worker->warm);
+	worker->warm = NULL;
 	for (unsigned i = 0; i < worker->udp_count; i++)
 		udp_stop(worker->udp[i]);
 	tcp_stop(worker->tcp);
@@ -70,6 +72,13 @@ static void add_udp(struct worker *worker, int fd)
 	close(fd);
 }
 
+/* From the first resolver on, by one worker for all. */
+static void keep_warm(struct worker *worker)
+{
+	if (worker->index == 0 && !worker->warm && !worker->draining)
+		worker->warm = warm_start(worker);
+}
+
 static void obey(struct worker *worker, const struct worker_command *command)
 {
 	switch (command->verb) {
@@ -87,6 +96,7 @@ static void obey(struct worker *worker, const struct worker_command *command)
 	case WORKER_CHANNEL:
 		lookups_channel(worker->lookups, command->resolver,
 				command->fd);
+		keep_warm(worker);
 		break;
 	case WORKER_SELFTEST:
 		if (!worker->selftest)
@@ -203,7 +213,7 @@ struct worker *worker_new(unsigned index, const struct mx_config *config,
 	if (!worker->base || !worker->scratch || !worker->batch ||
 	    !add_events(worker) || !(worker->tcp = tcp_new(worker)))
 		goto fail;
-	worker->lookups = lookups_new(worker->base, config, cache, limits,
+	worker->lookups = lookups_new(worker->base, config, cache, limits, local,
 				      &worker->counters);
 	if (!worker->lookups)
 		goto fail;
@@ -218,6 +228,7 @@ void worker_free(struct worker *worker)
 	if (!worker)
 		return;
 	selftest_free(worker->selftest);
+	warm_free(worker->warm);
 	for (unsigned i = 0; i < worker->udp_count; i++)
 		udp_free(worker->udp[i]);
 	tcp_free(worker->tcp);

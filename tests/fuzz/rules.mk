@@ -14,6 +14,7 @@ FUZZ_FLAGS := -O1 -g -std=c11 -fno-strict-aliasing -fno-omit-frame-pointer -pthr
 FUZZ_MAX_LEN := 66000
 TIME ?= 60
 
+fuzz_layer_fuzz_mail_next := mail
 fuzz_layer_fuzz_front_tcp := front
 fuzz_layer_fuzz_front_answer := front
 

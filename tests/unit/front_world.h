@@ -1,7 +1,7 @@
 /* front_world.h - a worker of the front with its clients, its resolvers and
  * its clock in a test's hand.
  *
- * Real: udp.c, tcp.c, query.c, lookup.c, upstream.c, worker.c, the cache, the
+ * Real: udp.c, tcp.c, query.c, the lookups, upstream.c, worker.c, the cache, the
  * sockets of clients and the pair to each resolver. The test plays the
  * clients, the resolvers and the supervisor, and turns the event loop itself,
  * so nothing happens between two of its steps that it did not ask for.
@@ -375,6 +375,9 @@ static inline void world_free(struct world *w)
 /* All clients are gone and nobody waits: then nothing may be left. */
 static inline void world_end(struct world *w)
 {
+	/* It would go on for ever. */
+	warm_free(w->worker->warm);
+	w->worker->warm = NULL;
 	world_turn(w);
 	assert_int_equal(lookups_waiting(w->worker->lookups), 0);
 	world_check_counters(w);

@@ -10,7 +10,8 @@ struct call {
 	enum mx_error err;
 	enum mx_answer_kind kind;
 	enum mx_validation state;
-	bool from_cache;
+	bool from_cache, stale;
+	mx_instant expires;
 	uint32_t len;
 	/* What the callback does, after it has heard. */
 	void (*then)(struct call *);
@@ -26,6 +27,8 @@ static void on_done(void *arg, const struct mx_lookup_result *result)
 	call->kind = result->kind;
 	call->state = result->state;
 	call->from_cache = result->from_cache;
+	call->stale = result->stale;
+	call->expires = result->expires;
 	call->len = result->form->len;
 	assert_non_null(result->why);
 	if (call->then)
@@ -40,14 +43,28 @@ static struct mx_key key_of(const char *name, uint16_t qtype,
 				.qtype = qtype, .qclass = MX_CLASS_IN };
 }
 
-static void look_up(struct world *w, struct call *call, const char *name)
+static enum mx_lookup_way look_up_as(struct world *w, struct call *call,
+				     const char *name, uint32_t client)
 {
 	struct mx_name room;
 	struct mx_key key = key_of(name, MX_TYPE_MX, &room);
 
 	call->w = w;
-	mx_lookup(w->worker->lookups, &key, true, MX_LOOKUP_INTERNAL,
-		  &call->lookup, on_done, call);
+	return mx_lookup(w->worker->lookups, &key, true, client, &call->lookup,
+			 on_done, call);
+}
+
+static enum mx_lookup_way look_up(struct world *w, struct call *call,
+				  const char *name)
+{
+	return look_up_as(w, call, name, MX_LOOKUP_INTERNAL);
+}
+
+static enum mx_lookup_way look_up_in_background(struct world *w,
+						struct call *call,
+						const char *name)
+{
+	return look_up_as(w, call, name, MX_LOOKUP_BACKGROUND);
 }
 
 static void begin(struct world *w)
@@ -532,6 +549,179 @@ static void share_of_a_worker(void **state)
 	world_end(&w);
 }
 
+/* ---- in the background ---- */
+
+/* Those of one question are put off together, and do not hear of it inside the
+ * call that needed the place; one is cancelled before it can. */
+static void background_gives_way(void **state)
+{
+	static char few[] = "in-flight-max=16";
+	char *sets[] = { few };
+	struct call first = { 0 }, second = { 0 }, third = { 0 };
+	struct call call[16] = { 0 }, late = { 0 };
+	struct world w;
+	char name[16][32];
+
+	(void)state;
+	world_begin(&w, sets, 1);
+	world_resolver_comes(&w, 0);
+	assert_int_equal(look_up_in_background(&w, &first, "bg.example."),
+			 MX_LOOKUP_ASKED);
+	assert_int_equal(look_up_in_background(&w, &second, "bg.example."),
+			 MX_LOOKUP_JOINED);
+	look_up_in_background(&w, &third, "bg.example.");
+	expect(&w, "bg.example.");
+	/* As many as may wait: those in the background are not counted. */
+	for (int i = 0; i < 16; i++) {
+		snprintf(name[i], sizeof name[i], "n%d.example.", i);
+		assert_int_equal(look_up(&w, &call[i], name[i]),
+				 MX_LOOKUP_ASKED);
+	}
+	assert_int_equal(first.heard + second.heard + third.heard, 0);
+	mx_lookup_cancel(w.worker->lookups, &second.lookup);
+	world_turn(&w);
+	assert_int_equal(first.heard, 1);
+	assert_int_equal(first.err, MX_E_OVERLOAD);
+	assert_int_equal(second.heard, 0);
+	assert_int_equal(third.heard, 1);
+	/* And no room is made for one. */
+	assert_int_equal(look_up_in_background(&w, &late, "late.example."),
+			 MX_LOOKUP_TURNED_AWAY);
+	assert_int_equal(late.heard, 0);
+	world_turn(&w);
+	assert_int_equal(late.err, MX_E_OVERLOAD);
+	for (int i = 0; i < 16; i++)
+		answer(&w, expect(&w, name[i]), name[i]);
+	expect_nothing(&w);
+	for (int i = 0; i < 16; i++)
+		assert_int_equal(call[i].err, MX_OK);
+	world_end(&w);
+}
+
+/* A client came to the same question: its place is not given up. */
+static void background_and_a_client(void **state)
+{
+	static char few[] = "in-flight-max=16";
+	char *sets[] = { few };
+	struct call background = { 0 }, client = { 0 }, call[15] = { 0 };
+	struct call more = { 0 };
+	struct world w;
+	char name[15][32];
+
+	(void)state;
+	world_begin(&w, sets, 1);
+	world_resolver_comes(&w, 0);
+	look_up_in_background(&w, &background, "bg.example.");
+	assert_int_equal(look_up(&w, &client, "bg.example."), MX_LOOKUP_JOINED);
+	for (int i = 0; i < 15; i++) {
+		snprintf(name[i], sizeof name[i], "n%d.example.", i);
+		look_up(&w, &call[i], name[i]);
+	}
+	assert_int_equal(look_up(&w, &more, "more.example."),
+			 MX_LOOKUP_TURNED_AWAY);
+	answer(&w, expect(&w, "bg.example."), "bg.example.");
+	world_turn(&w);
+	assert_int_equal(background.err, MX_OK);
+	assert_int_equal(background.heard, 1);
+	assert_int_equal(client.heard, 1);
+	for (int i = 0; i < 15; i++)
+		answer(&w, expect(&w, name[i]), name[i]);
+	world_end(&w);
+}
+
+/* No deadline before question-lifetime, no stale answer, and no word to those
+ * that come later that nothing came in time. */
+static void background_is_patient(void **state)
+{
+	struct call first = { 0 }, second = { 0 }, third = { 0 };
+	struct world w;
+	mx_instant start;
+
+	(void)state;
+	begin(&w);
+	start = mx_clock_now();
+	look_up_in_background(&w, &first, "a.example.");
+	uint32_t id = expect(&w, "a.example.");
+	world_pass(&w, 50000);
+	assert_int_equal(first.heard, 0);
+	assert_int_equal(world_count(&w, "deadlines"), 0);
+	answer(&w, id, "a.example.");
+	world_turn(&w);
+	assert_int_equal(first.heard, 1);
+	assert_int_equal(first.err, MX_OK);
+	assert_true(first.expires == start + 50000 + 300000);
+
+	world_pass(&w, 400000);
+	look_up_in_background(&w, &second, "a.example.");
+	expect(&w, "a.example.");
+	world_pass(&w, 59999);
+	assert_int_equal(second.heard, 0);
+	world_pass(&w, 1);
+	assert_int_equal(second.heard, 1);
+	assert_int_equal(second.err, MX_E_UPSTREAM);
+	/* The failure is cached. */
+	assert_int_equal(look_up_in_background(&w, &third, "a.example."),
+			 MX_LOOKUP_READY);
+	world_turn(&w);
+	assert_int_equal(third.err, MX_E_UPSTREAM);
+	assert_false(second.stale || third.stale);
+	assert_int_equal(world_count(&w, "stale_after_wait"), 0);
+	world_end(&w);
+}
+
+/* ---- special names ---- */
+
+static void special_names_are_not_asked(void **state)
+{
+	static const struct {
+		const char *name;
+		enum mx_answer_kind kind;
+	} names[] = {
+		{ "localhost.", MX_ANSWER_NODATA },
+		{ "mx.localhost.", MX_ANSWER_NODATA },
+		{ "x.onion.", MX_ANSWER_NXDOMAIN },
+		{ "a.b.invalid.", MX_ANSWER_NXDOMAIN },
+		{ "1.0.168.192.in-addr.arpa.", MX_ANSWER_NXDOMAIN },
+	};
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		struct call call = { 0 };
+
+		assert_int_equal(look_up(&w, &call, names[i].name),
+				 MX_LOOKUP_READY);
+		assert_int_equal(call.heard, 0);
+		expect_nothing(&w);
+		assert_int_equal(call.heard, 1);
+		assert_int_equal(call.err, MX_OK);
+		assert_int_equal(call.kind, names[i].kind);
+		assert_int_equal(call.state, MX_INSECURE);
+		assert_true(call.len > 0);
+		assert_true(call.expires > mx_clock_now());
+	}
+	world_end(&w);
+}
+
+/* Served elsewhere, so asked. */
+static void special_names_of_a_site(void **state)
+{
+	static char stub[] = "stub-zone=home.arpa 192.0.2.1";
+	char *sets[] = { stub };
+	struct call call = { 0 };
+	struct world w;
+
+	(void)state;
+	world_begin(&w, sets, 1);
+	world_resolver_comes(&w, 0);
+	assert_int_equal(look_up(&w, &call, "home.arpa."), MX_LOOKUP_ASKED);
+	answer(&w, expect(&w, "home.arpa."), "home.arpa.");
+	world_turn(&w);
+	assert_int_equal(call.kind, MX_ANSWER_POSITIVE);
+	world_end(&w);
+}
+
 /* Freed while lookups wait, as after a drain that took too long. */
 static void freed_while_lookups_wait(void **state)
 {
@@ -565,6 +755,11 @@ int main(void)
 		cmocka_unit_test(zone_goes_to_one_resolver),
 		cmocka_unit_test(ids_do_not_come_back),
 		cmocka_unit_test(share_of_a_worker),
+		cmocka_unit_test(background_gives_way),
+		cmocka_unit_test(background_and_a_client),
+		cmocka_unit_test(background_is_patient),
+		cmocka_unit_test(special_names_are_not_asked),
+		cmocka_unit_test(special_names_of_a_site),
 		cmocka_unit_test(freed_while_lookups_wait),
 	};
 

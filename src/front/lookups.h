@@ -1,0 +1,167 @@
+/* lookups.h - what the files that make up a worker's lookups share.
+ *
+ *   lookup.c    who waits for what: mx_lookup()
+ *   deadline.c  how long
+ *   question.c  the table of questions in flight
+ *   answer.c    how a question ends
+ *   result.c    what those who waited hear
+ *   again.c     what is asked again
+ *   lookups.c   set up and tear down
+ *
+ * A function that runs callbacks says so: a callback may look up and cancel
+ * whatever it likes, so lists are begun anew after it. */
+#ifndef LOOKUPS_H
+#define LOOKUPS_H
+
+#include "front.h"
+
+/* A question in flight. In question.c's tables; `sending` is upstream.c's. */
+struct mx_question {
+	uint32_t id; /* slot and generation, see question.c */
+	unsigned resolver;
+	unsigned deaths; /* resolvers that died while they had it */
+	mx_instant started, failed_until;
+	TAILQ_ENTRY(mx_question) by_age, sending;
+	bool refresh; /* asked by nobody */
+	bool queued; /* in upstream's list of what is to be sent */
+	TAILQ_HEAD(, mx_lookup) waiting;
+	struct mx_key key;		 /* points to octets */
+	uint8_t octets[KEY_OCTETS_MAX]; /* qname, qtype, qclass: hash key */
+	UT_hash_handle hh;
+};
+
+struct mx_lookups {
+	struct event_base *base;
+	const struct mx_config *config;
+	struct mx_cache *cache;
+	struct mx_limits *limits;
+	const struct mx_local *local;
+	struct mx_counters *counters;
+
+	unsigned resolver_count;
+	struct upstream **upstream; /* one a resolver */
+
+	struct mx_question *by_key;  /* uthash */
+	struct mx_question **by_slot; /* slot_count, NULL: free */
+	uint32_t slot_count, slots_used, next_slot, generation;
+	TAILQ_HEAD(, mx_question) by_age;
+
+	TAILQ_HEAD(, mx_lookup) by_deadline; /* all deadlines are equal, so
+						this is order of arrival */
+	TAILQ_HEAD(, mx_lookup) ready;
+	TAILQ_HEAD(, mx_lookup) by_stale; /* likewise in order of arrival */
+	size_t waiting, ready_count;
+	struct event *timer, *deliver;
+
+	struct mx_ingest_room *room;
+	struct mx_ingest_limits ttl_limits;
+	struct refreshes *refreshes;
+	struct event *refresh_timer;
+	unsigned refreshing;
+	struct stale_rules *stale;
+	uint8_t stale_octets[MX_MESSAGE_MAX]; /* of the answer being given */
+};
+
+/* ---- lookup.c ---- */
+
+/* Out of the lists of those that wait for a question. */
+void lookup_leave(struct mx_lookups *l, struct mx_lookup *lookup);
+/* It waits on, but not for a stale answer. */
+void lookup_stop_awaiting_stale(struct mx_lookups *l, struct mx_lookup *lookup);
+/* It has left: the callback runs. */
+void lookup_finish(struct mx_lookups *l, struct mx_lookup *lookup,
+		   const struct mx_lookup_result *result);
+/* To one who waits: what is there past its TTL; the callback runs. False:
+ * there is nothing. */
+bool lookup_give_stale(struct mx_lookups *l, struct mx_lookup *lookup);
+/* In the background, and its question is being forgotten: it hears so soon. */
+void lookup_put_off(struct mx_lookups *l, struct mx_lookup *lookup);
+/* Event: callbacks of all that is ready run. */
+void lookups_deliver(evutil_socket_t fd, short what, void *arg);
+
+/* ---- deadline.c ---- */
+
+/* The timer runs for whatever is due first. */
+void deadlines_arm(struct mx_lookups *l, mx_instant now);
+/* Event: callbacks of all that is due run. */
+void deadlines_due(evutil_socket_t fd, short what, void *arg);
+
+/* ---- question.c ---- */
+
+#define SLOT_BITS 20u
+#define SLOTS_MAX (1u << SLOT_BITS)
+
+struct mx_question *question_find(struct mx_lookups *l,
+				  const struct mx_key *key);
+/* The one with this id, or NULL: it was forgotten. */
+struct mx_question *question_by_id(const struct mx_lookups *l, uint32_t id);
+/* Not sent yet. NULL: there is no room. One for a refresh takes no other's
+ * place. */
+struct mx_question *question_new(struct mx_lookups *l,
+				 const struct mx_key *key, bool refresh,
+				 mx_instant now);
+/* Take a question out of all tables; its lookups and memory are the
+ * caller's. */
+void question_detach(struct mx_lookups *l, struct mx_question *question);
+
+/* ---- answer.c ---- */
+
+/* From upstream.c: callbacks run. */
+void lookups_answer(struct mx_lookups *lookups, unsigned resolver,
+		    const struct mx_channel_answer *answer);
+/* It is freed; everyone who waits hears the result, or that resolution failed,
+ * which is kept: callbacks run. */
+void question_end(struct mx_lookups *l, struct mx_question *question,
+		  const struct mx_answer *answer,
+		  struct mx_lookup_result *result);
+void question_fail(struct mx_lookups *l, struct mx_question *question,
+		   uint16_t ede, const char *why);
+/* Keep that a question failed; for longer where a stale answer bridges it.
+ * Until when. */
+mx_instant failure_put(struct mx_lookups *l, const struct mx_key *key,
+		       uint16_t ede, const char *why, mx_instant now);
+void failure_log(const struct mx_question *question, const char *what,
+		 const char *why);
+
+/* ---- result.c ---- */
+
+struct mx_lookup_result result_failed(enum mx_error err, uint16_t ede,
+				      const char *why);
+/* In words that go with the error. */
+struct mx_lookup_result result_failed_for(enum mx_error err);
+/* What the cache has; found and form are borrowed. */
+struct mx_lookup_result result_found(const struct mx_found *found,
+				     const struct mx_form *form);
+/* The form copied to octets. */
+struct mx_form form_found(const struct mx_found *found, const uint8_t *octets);
+/* Is there a stale answer? Nothing is copied. */
+bool stale_there(struct mx_lookups *l, const struct mx_key *key);
+/* And with its octets, which has room for MX_MESSAGE_MAX. */
+bool stale_find(struct mx_lookups *l, const struct mx_key *key, bool full,
+		uint8_t *octets, struct mx_found *ret);
+
+/* ---- again.c ---- */
+
+/* A new resolver comes: ask again what its predecessor was sent. */
+void lookups_ask_again(struct mx_lookups *lookups, unsigned resolver);
+/* Event: what has run out is asked again, so many at a time. */
+void lookups_refresh_due(evutil_socket_t fd, short what, void *arg);
+
+/* ---- upstream.c: the front's end of the pair to one resolver ---- */
+
+struct upstream;
+struct upstream *upstream_new(struct mx_lookups *owner,
+			      struct event_base *base, unsigned resolver);
+void upstream_free(struct upstream *up);
+/* Take a new descriptor in place of the old one, whose last answers are read
+ * first. */
+void upstream_connect(struct upstream *up, int fd);
+/* Whether there is a resolver, as far as is known. */
+bool upstream_there(const struct upstream *up);
+/* Send, or queue until the socket takes it or a new one comes. Runs no
+ * callback of a lookup. */
+void upstream_ask(struct upstream *up, struct mx_question *question);
+/* The question ends: it is not sent if it still waits for that. */
+void upstream_forget(struct upstream *up, struct mx_question *question);
+
+#endif
