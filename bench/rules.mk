@@ -7,7 +7,8 @@
 
 BENCH_OUT := $(BUILD)/bench
 BENCH_POLICIES := s3fifo lru fifo
-BENCH := cache_lookup cache_memory cache_traces $(BENCH_POLICIES:%=cache_replay_%)
+BENCH := cache_lookup cache_memory cache_traces $(BENCH_POLICIES:%=cache_replay_%) \
+	open_loop
 
 bench_objects = $(patsubst %,$(BUILD)/obj/bench/%.o,$(1))
 sources_cache_lookup := cache_lookup
@@ -16,13 +17,21 @@ sources_cache_traces := cache_traces svg
 sources_cache_replay_s3fifo := cache_replay trace
 sources_cache_replay_lru := cache_replay trace evict_lru
 sources_cache_replay_fifo := cache_replay trace evict_fifo
+sources_open_loop := open_loop histogram schedule queries
+# The layer a program is linked with, where it is not the cache's.
+layer_open_loop := wire
 
 define bench_rules
-$(BENCH_OUT)/$(1): $(call bench_objects,$(sources_$(1))) $(call archives,cache)
+$(BENCH_OUT)/$(1): $(call bench_objects,$(sources_$(1))) $(call archives,$(or $(layer_$(1)),cache))
 	@mkdir -p $$(@D)
-	$$(call quiet,link)$(CC) $(CFLAGS) $(LDFLAGS) -o $$@ $$^ $(call outside,cache) -ljansson -lm
+	$$(call quiet,link)$(CC) $(CFLAGS) $(LDFLAGS) -o $$@ $$^ $(call outside,$(or $(layer_$(1)),cache)) -ljansson -lm
 endef
 $(foreach b,$(BENCH),$(eval $(call bench_rules,$(b))))
+
+# With the library of ldns-signzone, which the lab signs with.
+$(BENCH_OUT)/cold_zones: $(call bench_objects,cold_zones)
+	@mkdir -p $(@D)
+	$(call quiet,link)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lldns -lcrypto
 
 .PHONY: bench-programs
 bench-programs: $(BENCH:%=$(BENCH_OUT)/%)
