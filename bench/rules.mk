@@ -28,10 +28,5 @@ $(BENCH_OUT)/$(1): $(call bench_objects,$(sources_$(1))) $(call archives,$(or $(
 endef
 $(foreach b,$(BENCH),$(eval $(call bench_rules,$(b))))
 
-# With the library of ldns-signzone, which the lab signs with.
-$(BENCH_OUT)/cold_zones: $(call bench_objects,cold_zones)
-	@mkdir -p $(@D)
-	$(call quiet,link)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lldns -lcrypto
-
 .PHONY: bench-programs
 bench-programs: $(BENCH:%=$(BENCH_OUT)/%)
