@@ -20,11 +20,12 @@ sources_cache_replay_fifo := cache_replay trace evict_fifo
 sources_open_loop := open_loop histogram schedule queries
 # The layer a program is linked with, where it is not the cache's.
 layer_open_loop := wire
+ldflags_cache_lookup := -Wl,--wrap=pthread_mutex_lock
 
 define bench_rules
 $(BENCH_OUT)/$(1): $(call bench_objects,$(sources_$(1))) $(call archives,$(or $(layer_$(1)),cache))
 	@mkdir -p $$(@D)
-	$$(call quiet,link)$(CC) $(CFLAGS) $(LDFLAGS) -o $$@ $$^ $(call outside,$(or $(layer_$(1)),cache)) -ljansson -lm
+	$$(call quiet,link)$(CC) $(CFLAGS) $(LDFLAGS) $(ldflags_$(1)) -o $$@ $$^ $(call outside,$(or $(layer_$(1)),cache)) -ljansson -lm
 endef
 $(foreach b,$(BENCH),$(eval $(call bench_rules,$(b))))
 
