@@ -233,7 +233,11 @@ def main():
     parser.add_argument("--seconds", type=float, default=1.5)
     parser.add_argument("--outstanding", type=int, default=200)
     parser.add_argument("--no-instructions", action="store_true")
+    parser.add_argument("--only-instructions", action="store_true",
+                        help="print them as JSON; needs no lab")
     options = parser.parse_args()
+    if options.only_instructions:
+        return print(json.dumps(instructions()))
     report = {**describe(), "rounds": options.rounds, "seconds": options.seconds,
               "outstanding": options.outstanding}
 

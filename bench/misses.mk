@@ -7,6 +7,7 @@
 BENCH_PACKAGES += libldns-dev libssl-dev nettle-dev libgmp-dev linux-perf
 
 COLD_PROGRAMS := $(BUILD)/bench/open_loop $(BUILD)/bench/cold_zones
+MISSES_PROGRAMS := $(COLD_PROGRAMS) $(BUILD)/bench/verify_cost
 
 # With the library of ldns-signzone, which the lab signs with.
 $(BUILD)/bench/cold_zones: $(BUILD)/obj/bench/cold_zones.o
@@ -23,6 +24,6 @@ bench-latency: all $(COLD_PROGRAMS)
 	@MX_BUILD=$(BUILD) LAB_MANY=2000 tests/lab/lab run -- \
 		/usr/bin/python3 bench/latency.py $(ARGS)
 
-bench-misses: all $(COLD_PROGRAMS) $(BUILD)/bench/verify_cost
+bench-misses: all $(MISSES_PROGRAMS)
 	@MX_BUILD=$(BUILD) LAB_MANY=2000 tests/lab/lab run -- \
 		/usr/bin/python3 bench/misses.py $(ARGS)

@@ -1,6 +1,13 @@
-# Programs that measure, into build/bench.
+# Programs that measure, into build/bench, and all of them in one table.
 #
+#   make bench           every part; build/bench/bench.json, the plots beside it
+#   make bench-deps      the peers, from Debian; none is started
+#   make bench-cache     the cache alone: its lookup, memory, what it keeps
+#   make bench-readme    the last run's table, into README.md
 #   make bench-programs
+#
+# bench-hits, bench-instructions, bench-latency and bench-misses are in hits.mk and
+# misses.mk; every other part is "make bench ARGS=PART".
 #
 # cache_replay_<policy> is cache_replay.c with another evict.c: what is linked
 # before libcache.a takes the place of the archive's member.
@@ -29,5 +36,20 @@ $(BENCH_OUT)/$(1): $(call bench_objects,$(sources_$(1))) $(call archives,$(or $(
 endef
 $(foreach b,$(BENCH),$(eval $(call bench_rules,$(b))))
 
-.PHONY: bench-programs
+.PHONY: bench bench-deps bench-cache bench-readme bench-programs
 bench-programs: $(BENCH:%=$(BENCH_OUT)/%)
+
+bench-deps: setup-check
+	@dist/install-packages $(BENCH_PACKAGES)
+
+# What cannot be built, as where a library is missing, is named by bench.py when
+# it comes to that part.
+BENCH_ALL = $(BENCH:%=$(BENCH_OUT)/%) $(HITS_PROGRAMS) $(MISSES_PROGRAMS)
+run_bench = MX_BUILD=$(BUILD) /usr/bin/python3 bench/bench.py
+bench bench-cache: all
+	@$(MAKE) --no-print-directory $(PARALLEL) --keep-going $(BENCH_ALL) || \
+		echo "bench: goes on without what could not be built (make bench-deps)" >&2
+	@$(run_bench) $(if $(filter bench-cache,$@),lookup memory memory-peers traces snapshot) $(ARGS)
+
+bench-readme:
+	@$(run_bench) --readme
