@@ -67,6 +67,8 @@ uses_cache := cache base
 uses_resolver := resolver wire base
 uses_supervisor := supervisor base
 uses_front := front cache resolver wire base
+# No layer of the product: what bench/ sends a load with, see bench/rules.mk.
+uses_bench := bench wire base
 # Libraries from outside that a layer needs.
 libs_base :=
 libs_wire :=

@@ -249,7 +249,7 @@ PARTS = [
     Part("hits", "an answer from the cache", 260,
          script("hits.py", "--no-instructions", "--seconds", "1.2"),
          hits_rows, "hits.json", in_lab=True, needs=("udp_echo",), missing=hits_missing),
-    Part("instructions", "what that takes in user space", 90,
+    Part("instructions", "what that takes in user space", 120,
          script("hits.py", "--only-instructions"), instruction_rows,
          needs=("hits_instructions",), missing=instructions_missing),
     Part("lookup", "the cache alone, and its lock", 90,

@@ -24,10 +24,16 @@ sources_cache_traces := cache_traces svg
 sources_cache_replay_s3fifo := cache_replay trace
 sources_cache_replay_lru := cache_replay trace evict_lru
 sources_cache_replay_fifo := cache_replay trace evict_fifo
-sources_open_loop := open_loop histogram schedule queries
+sources_open_loop := open_loop
 # The layer a program is linked with, where it is not the cache's.
-layer_open_loop := wire
+layer_open_loop := bench
 ldflags_cache_lookup := -Wl,--wrap=pthread_mutex_lock
+
+# What sends a load, tested in tests/unit.
+$(call archive,bench): $(call bench_objects,histogram schedule queries)
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(call quiet,ar  )ar rcs $@ $^
 
 define bench_rules
 $(BENCH_OUT)/$(1): $(call bench_objects,$(sources_$(1))) $(call archives,$(or $(layer_$(1)),cache))
