@@ -7,7 +7,7 @@
 #   make unit, system    the one or the other part of them
 #   make differential    everything asked of mxbound and of Unbound
 #   make fuzz TIME=60    each fuzz target for that long (clang)
-#   make bench           figures beside the floor and the peers
+#   make bench           figures beside the floor and the peers (bench-deps first)
 #   make docs            README's table of options, from the program
 #   make clean
 #

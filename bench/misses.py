@@ -34,15 +34,19 @@ CRYPTO = ("libhogweed", "libnettle", "libgmp", "libcrypto")
 # ---- servers, placed ----
 
 class Variant:
-    """One way to run a server. apart: programs that get the other processor."""
+    """One way to run a server. apart: programs that get the other processor.
+    library: folder of another libunbound."""
 
-    def __init__(self, label, make, apart=()):
-        self.label, self.make, self.apart = label, make, apart
+    def __init__(self, label, make, apart=(), library=None):
+        self.label, self.make, self.apart, self.library = label, make, apart, library
 
 
-def variants(cold):
-    return [Variant("mxbound", cold.ours), Variant("Unbound", cold.unbound),
-            Variant("mxbound, front apart", cold.ours, ("mxbound-front",))]
+def variants(cold, options):
+    found = [Variant("mxbound", cold.ours), Variant("Unbound", cold.unbound),
+             Variant("mxbound, front apart", cold.ours, ("mxbound-front",))]
+    if options.library:
+        found.append(Variant("mxbound, --library", cold.ours, library=options.library))
+    return found
 
 
 def move(server, programs, cpus):
@@ -56,8 +60,13 @@ def started(variant, cold, servers_cpu, generator_cpu):
     """A new one, so that it knows nothing but the way to cold."""
     server = variant.make()
     pin(servers_cpu)
-    server.start({})
-    pin(generator_cpu)
+    if variant.library:
+        os.environ["LD_LIBRARY_PATH"] = variant.library
+    try:
+        server.start({})
+    finally:
+        os.environ.pop("LD_LIBRARY_PATH", None)
+        pin(generator_cpu)
     move(server, variant.apart, generator_cpu)
     cold.introduce(server)
     return server
@@ -95,7 +104,7 @@ def all_rounds(cold, servers_cpu, generator_cpu, options):
     runs = {}
     for number in range(options.rounds):
         path = slice_of(cold, number, options)
-        order = variants(cold)[::-1 if number % 2 else 1]
+        order = variants(cold, options)[::-1 if number % 2 else 1]
         for variant in order:
             if not variant.make().there():
                 print(f"{variant.label}: left out", file=sys.stderr)
@@ -156,7 +165,7 @@ def profiles(cold, servers_cpu, generator_cpu, options):
         print("profile: left out, no perf (make bench-deps)", file=sys.stderr)
         return {}
     found = {}
-    for variant in variants(cold)[:2]:
+    for variant in variants(cold, options)[:2]:
         if variant.make().there():
             found[variant.label] = profile(variant, cold, servers_cpu, generator_cpu, options)
     return {label: one for label, one in found.items() if one}
@@ -276,6 +285,8 @@ def parse():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--names", type=int, default=3700)
     parser.add_argument("--no-profile", action="store_true")
+    parser.add_argument("--library", type=os.path.abspath, metavar="FOLDER",
+                        help="a fourth server: ours with the libunbound.so.8 of FOLDER")
     return parser.parse_args()
 
 
