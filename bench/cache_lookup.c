@@ -6,10 +6,10 @@
  * order, once over all of them and once over the 1,000 that a mail host asks
  * all day. The keys are prepared beforehand. memcpy copies the octets of the
  * same answers, in the same order, from one plain block each. Each figure is
- * the median of 40 batches (10 for threads). With THREADS the same by 1, 2, 4... threads at once,
- * and how long a lookup waited for its shard's lock: this program is linked
- * with a pthread_mutex_lock() of its own, which looks at the clock when, and
- * only when, the lock is taken. -j: one line of JSON.
+ * the median of 40 batches, of 10 for threads: with THREADS the same by 1, 2,
+ * 4... threads at once, and how long a lookup waited for its shard's lock. This
+ * program is linked with a pthread_mutex_lock() of its own, which looks at the
+ * clock when, and only when, the lock is taken. -j: one line of JSON.
  */
 #include <jansson.h>
 #include <pthread.h>

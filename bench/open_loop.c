@@ -50,6 +50,8 @@
 /* More than a timer and a turn of the loop take where there is a processor. */
 #define LATE_NS (200 * 1000ll)
 #define RCODES 16u
+/* An ID must not come back before its answer may have been late. */
+#define RATE_OF_SOCKET_MAX (IDS / 6)
 
 /* One query that waits, found by socket and ID. */
 struct waiting {
@@ -60,7 +62,7 @@ struct waiting {
 struct tally {
 	uint64_t sent, answered, late, unsent, strange, secure, truncated;
 	uint64_t rcodes[RCODES];
-	int64_t first_ns, last_ns; /* of answers */
+	uint64_t in_time; /* answered before the last was to be sent */
 };
 
 struct load {
@@ -146,9 +148,8 @@ static void take(struct load *l, unsigned s, const uint8_t *reply, size_t len,
 	histogram_add(&l->latency, at_ns - schedule_due(&l->schedule, i));
 	histogram_add(&l->from_sending, at_ns - w->sent_ns);
 	w->number = 0;
-	t->first_ns = t->answered == 0 ? at_ns : t->first_ns;
-	t->last_ns = at_ns;
 	t->answered++;
+	t->in_time += at_ns <= schedule_due(&l->schedule, l->schedule.total);
 	t->rcodes[reply[3] & 15]++;
 	t->truncated += (reply[2] & 2) != 0;
 	t->secure += (reply[3] & 0x20) != 0;
@@ -288,11 +289,11 @@ static double cpu_s(void)
 static int report(const struct load *l, bool histograms)
 {
 	const struct tally *t = &l->tally;
-	double answering_s = (double)(t->last_ns - t->first_ns) / SECOND_NS;
+	double seconds = (double)l->schedule.total / l->schedule.rate;
 	json_t *line = json_pack(
 		"{s:i, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:f, s:f, s:o, s:o, s:o}",
 		"rate", (int)l->schedule.rate,
-		"seconds", (double)l->schedule.total / l->schedule.rate,
+		"seconds", seconds,
 		"sent", (json_int_t)t->sent,
 		"answered", (json_int_t)t->answered,
 		"lost", (json_int_t)(t->sent - t->answered),
@@ -302,7 +303,8 @@ static int report(const struct load *l, bool histograms)
 		"truncated", (json_int_t)t->truncated,
 		"rcodes", rcodes(t),
 		"late", (json_int_t)t->late,
-		"answers_s", answering_s > 0 ? (double)t->answered / answering_s : 0,
+		/* While it was asked: a backlog at the end is none of it. */
+		"answers_s", (double)t->in_time / seconds,
 		"cpu_s", cpu_s(),
 		"latency_us", percentiles(&l->latency),
 		"from_sending_us", percentiles(&l->from_sending),
@@ -431,6 +433,11 @@ int main(int argc, char **argv)
 
 	if (!parse(argc, argv, &l, &a))
 		return usage();
+	if (l.schedule.rate > l.sockets * RATE_OF_SOCKET_MAX) {
+		fprintf(stderr, "open_loop: at most %u/s from one socket, see -s\n",
+			RATE_OF_SOCKET_MAX);
+		return 2;
+	}
 	if (queries_read(argv[optind + 2], &a.queries, &l.queries)) {
 		l.schedule.total = (uint64_t)(a.seconds * l.schedule.rate);
 		if (l.once && l.schedule.total > l.queries.count)

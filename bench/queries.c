@@ -89,12 +89,13 @@ bool queries_read(const char *path, const struct queries_options *options,
 		  struct queries *ret)
 {
 	size_t size;
-	FILE *in = fopen(path, "r");
-	FILE *list = open_memstream((char **)&ret->list, &size);
-	FILE *octets = open_memstream((char **)&ret->octets, &size);
-	bool good = in != NULL && list != NULL && octets != NULL;
+	FILE *in = fopen(path, "r"), *list, *octets;
+	bool good;
 
-	ret->count = 0;
+	*ret = (struct queries){ 0 };
+	list = open_memstream((char **)&ret->list, &size);
+	octets = open_memstream((char **)&ret->octets, &size);
+	good = in != NULL && list != NULL && octets != NULL;
 	if (!good)
 		perror(path);
 	else
