@@ -7,7 +7,7 @@
 #   make unit, system    the one or the other part of them
 #   make differential    everything asked of mxbound and of Unbound
 #   make fuzz TIME=60    each fuzz target for that long (clang)
-#   make bench           figures beside the floor and the peers
+#   make bench           figures beside the floor and the peers (bench-deps first)
 #   make docs            README's table of options, from the program
 #   make clean
 #
@@ -69,6 +69,8 @@ uses_cache := cache base
 uses_resolver := resolver wire base
 uses_supervisor := supervisor base
 uses_front := front cache resolver mail wire base
+# No layer of the product: what bench/ sends a load with, see bench/rules.mk.
+uses_bench := bench wire base
 # Libraries from outside that a layer needs.
 libs_base :=
 libs_wire :=

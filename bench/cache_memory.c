@@ -140,9 +140,10 @@ static void all_sizes(unsigned mib)
 	}
 	after = rss_octets();
 	mx_cache_stats(cache, &stats);
-	print(json_pack("{s:s, s:i, s:f, s:f, s:f, s:f, s:I, s:I}",
+	print(json_pack("{s:s, s:i, s:f, s:f, s:f, s:f, s:f, s:I, s:I}",
 			"what", "ten times as much as fits, 60 to 65,535 octets",
 			"cache_mib", (int)mib,
+			"rss_base_mib", before / MIB,
 			"rss_mib", (after - before) / MIB,
 			"rss_highest_mib", (highest - before) / MIB,
 			"rss_highest_to_cap", (highest - before) / cap,

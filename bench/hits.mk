@@ -1,7 +1,6 @@
 # The hit path: what an answer from the cache costs, beside the bare sockets
 # and beside other resolvers.
 #
-#   make bench-deps      the peers, from Debian; none is started
 #   make bench-hits      the table of bench/hits.py, build/bench/hits.{json,svg}
 
 BENCH_PACKAGES += unbound pdns-recursor dnsdist knot-resolver dnsperf valgrind
@@ -18,12 +17,10 @@ $(BUILD)/bench/hits_instructions: $(BUILD)/obj/bench/hits_instructions.o $(call 
 	@mkdir -p $(@D)
 	$(call quiet,link)$(CC) $(CFLAGS) $(LDFLAGS_WHOLE) -o $@ $^ $(call outside,front) -lcmocka
 
-.PHONY: bench bench-deps bench-hits
-bench: bench-hits
-
-bench-deps: setup-check
-	@dist/install-packages $(BENCH_PACKAGES)
-
+.PHONY: bench-hits bench-instructions
 bench-hits: all $(HITS_PROGRAMS)
 	@MX_BUILD=$(BUILD) LAB_MANY=2000 tests/lab/lab run -- \
 		/usr/bin/python3 bench/hits.py $(ARGS)
+
+bench-instructions: $(BUILD)/bench/hits_instructions
+	@MX_BUILD=$(BUILD) /usr/bin/python3 bench/hits.py --only-instructions

@@ -7,10 +7,8 @@ Runs in the lab. METHOD.md says what each figure is.
 """
 
 import argparse
-import datetime
 import json
 import os
-import platform
 import re
 import resource
 import shutil
@@ -21,6 +19,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 import hits_servers
+from machine import describe, halves, pin
 
 DOMAINS = int(os.environ.get("LAB_MANY", 200))
 BUILD = Path(os.environ.get("MX_BUILD", "build")).resolve()
@@ -30,18 +29,6 @@ WARM_TRIES = 8
 # Figures to be held, as ratios of CPU an answer.
 FLOOR_MAX, UNBOUND_MAX = 1.15, 0.70
 INSTRUCTIONS_MAX = 1000
-
-
-# ---- one machine, two halves ----
-
-def halves():
-    """The processor of the servers and that of the generator."""
-    cpus = sorted(os.sched_getaffinity(0))
-    return ({cpus[0]}, {cpus[1]}) if len(cpus) > 1 else (set(cpus), set(cpus))
-
-
-def pin(cpus):
-    os.sched_setaffinity(0, cpus)
 
 
 # ---- the generator ----
@@ -240,23 +227,18 @@ def chart(report):
     return "\n".join(parts + ["</svg>", ""])
 
 
-def machine():
-    for line in open("/proc/cpuinfo"):
-        if line.startswith("model name"):
-            return f"{line.partition(':')[2].strip()}, {os.cpu_count()} CPUs"
-    return platform.machine()
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.5)
     parser.add_argument("--outstanding", type=int, default=200)
     parser.add_argument("--no-instructions", action="store_true")
+    parser.add_argument("--only-instructions", action="store_true",
+                        help="print them as JSON; needs no lab")
     options = parser.parse_args()
-    report = {"machine": machine(), "kernel": platform.release(),
-              "date": datetime.date.today().isoformat(), "load": os.getloadavg()[0],
-              "rounds": options.rounds, "seconds": options.seconds,
+    if options.only_instructions:
+        return print(json.dumps(instructions()))
+    report = {**describe(), "rounds": options.rounds, "seconds": options.seconds,
               "outstanding": options.outstanding}
 
     questions = write_questions()

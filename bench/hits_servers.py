@@ -63,6 +63,18 @@ def processes(pid):
     return found
 
 
+def cpu_by_program(pid):
+    """{program: seconds of processor time so far} of pid and all that it started.
+    From schedstat, whose unit is the nanosecond; stat's is a hundredth."""
+    used = {}
+    for one in processes(pid):
+        program = Path(f"/proc/{one}/comm").read_text().strip()
+        ns = sum(int(path.read_text().split()[0])
+                 for path in Path(f"/proc/{one}/task").glob("*/schedstat"))
+        used[program] = used.get(program, 0) + ns / 1e9
+    return used
+
+
 class Server:
     """needs: the program without which it is left out."""
     name = needs = None
@@ -99,11 +111,7 @@ class Server:
 
     def cpu_s(self):
         """User and system time of all its processes, so far."""
-        ticks = 0
-        for pid in processes(self.process.pid):
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            ticks += int(fields[11]) + int(fields[12])
-        return ticks / os.sysconf("SC_CLK_TCK")
+        return sum(cpu_by_program(self.process.pid).values())
 
 
 class Echo(Server):
@@ -118,14 +126,16 @@ class Echo(Server):
 
 
 class Ours(Server):
+    """more: lines of configuration beside the lab's."""
     name = "mxbound"
     resolves = True
+    more = ()
 
     def there(self):
         return True
 
     def start(self, others):
-        self.server = Mxbound("workers: 1", "resolvers: 1", build=self.build)
+        self.server = Mxbound("workers: 1", "resolvers: 1", *self.more, build=self.build)
         self.server.start()
         self.port, self.process = self.server.port, self.server.process
 
@@ -134,11 +144,13 @@ class Ours(Server):
 
 
 class UnboundDaemon(Server):
+    """more: lines of its server: clause, or after it, beside the lab's."""
     name, needs = "Unbound", "unbound"
     resolves = True
+    more = ()
 
     def start(self, others):
-        self.server = Unbound(port=self.port, threads=1)
+        self.server = Unbound(port=self.port, threads=1, extra="\n".join(self.more))
         self.server.start()
         self.process = self.server.process
 
