@@ -1,9 +1,11 @@
 /* snapshot.c - the cache's file: loaded at the start, written every few
  * minutes, on command and at the end.
  *
- * One thread does all of it, so that no worker ever waits for a disk. It is of
- * low priority, and while workers serve it rests after each MiB as long as
- * that took: then it takes half a core at most, and only one that is idle. */
+ * One thread does all of it, so that no worker ever waits for a disk. It
+ * loads as fast as it can, since until then clients wait for what is in the
+ * file. It writes with low priority, and while workers serve it rests after
+ * each MiB as long as that took: so it takes half a core at most, and one that
+ * is idle. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -30,6 +32,7 @@ struct snapshot {
 	mx_instant part_began; /* of the MiB under way */
 	bool rests;	       /* between parts */
 	bool last;	       /* no worker is left to be in the way */
+	bool given_up;	       /* what was under way, since it is to end */
 	pthread_t thread;
 	bool running;
 	pthread_mutex_t lock;
@@ -103,6 +106,7 @@ static bool go_on(void *arg)
 	}
 	on = is_wanted(s);
 	pthread_mutex_unlock(&s->lock);
+	s->given_up = !on;
 	s->part_began = now;
 	return on;
 }
@@ -186,13 +190,11 @@ static bool load(struct snapshot *s)
 	verdict = mx_snapshot_load(s->cache, &s->what, &loaded);
 	if (verdict == MX_SNAPSHOT_READ || loaded.loaded > 0)
 		tell_loaded(s, &loaded, mx_clock_now() - s->what.now);
-	if (verdict == MX_SNAPSHOT_READ)
-		return true;
-	tell_not_loaded(s, verdict, &loaded);
-	pthread_mutex_lock(&s->lock);
-	bool wanted = is_wanted(s);
-	pthread_mutex_unlock(&s->lock);
-	return wanted;
+	if (s->given_up)
+		return false;
+	if (verdict != MX_SNAPSHOT_READ)
+		tell_not_loaded(s, verdict, &loaded);
+	return true;
 }
 
 /* ---- writing ---- */
@@ -296,10 +298,10 @@ static void *run(void *arg)
 {
 	struct snapshot *s = arg;
 
-	setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE);
 	mx_snapshot_clean(s->file);
 	/* Half of a cache would replace a whole one. */
 	if (load(s)) {
+		setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE);
 		serve(s);
 		pthread_mutex_lock(&s->lock);
 		s->last = !s->ceased;
