@@ -227,12 +227,15 @@ static bool numbers_sound(const struct record *r)
 		((r->flags & RECORD_SIGNED_UNTIL) != 0 || r->signed_until == 0);
 }
 
-/* Moves *at, and the place of its offsets, behind the form. */
+/* Moves *at, and the place of its offsets, behind the form. That both forms
+ * are the same is told by their octets: an empty one is nowhere, lest it seem
+ * to be where the other begins. */
 static void form_of(const struct packed_form *p, const uint8_t **ttl_at,
 		    const uint8_t **at, struct mx_form *ret)
 {
 	*ret = (struct mx_form){
-		.octets = *at, .len = p->len, .ancount = p->ancount,
+		.octets = p->len > 0 ? *at : NULL, .len = p->len,
+		.ancount = p->ancount,
 		.nscount = p->nscount, .arcount = p->arcount,
 		.ttl_count = p->ttl_count,
 		.ttl_at = (const uint16_t *)(const void *)*ttl_at,

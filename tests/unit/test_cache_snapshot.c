@@ -468,10 +468,11 @@ static void what_has_run_out(void **state)
 	put(r.from, "stale", &a, NOW);
 	put(r.from, "too-old", &a, NOW - 3600000);
 	put(r.from, "never", &never, NOW);
-	assert_int_equal(save_at(r.from, &r.files, NOW + 50000), 2);
+	put(r.from, "long-gone", &a, NOW - 3700000);
+	assert_int_equal(save_at(r.from, &r.files, NOW + 50000), 3);
 	loaded = load_at(r.to, &r.files, NOW + 70000);
 	assert_int_equal(loaded.loaded, 1);
-	assert_int_equal(loaded.expired, 1);
+	assert_int_equal(loaded.expired, 2);
 	assert_int_equal(get(r.to, "stale", NOW + 70000, &r.found), MX_MISS);
 	assert_int_equal(get_stale(r.to, "stale", NOW + 70000, &r.found), MX_HIT);
 	assert_int_equal(get_stale(r.to, "never", NOW + 70000, &r.found), MX_MISS);
