@@ -30,6 +30,11 @@ static uint64_t head_sum(const struct snapshot_head *head)
 	return sum_of(head->key, head, offsetof(struct snapshot_head, sum));
 }
 
+void snapshot_head_seal(struct snapshot_head *head)
+{
+	head->sum = head_sum(head);
+}
+
 void snapshot_head_make(const struct mx_snapshot *snapshot,
 			struct snapshot_head *ret)
 {
@@ -43,7 +48,7 @@ void snapshot_head_make(const struct mx_snapshot *snapshot,
 	/* Whoever has an answer of his in the cache knows most of its record.
 	 * He must not be able to put another one into it. */
 	randombytes_buf(ret->key, sizeof ret->key);
-	ret->sum = head_sum(ret);
+	snapshot_head_seal(ret);
 }
 
 enum mx_snapshot_verdict snapshot_head_check(const struct snapshot_head *head,

@@ -48,6 +48,8 @@ struct record {
 
 void snapshot_head_make(const struct mx_snapshot *snapshot,
 			struct snapshot_head *ret);
+/* Set the checksum; the last thing that make does. */
+void snapshot_head_seal(struct snapshot_head *head);
 /* MX_SNAPSHOT_READ: it may be read on. */
 enum mx_snapshot_verdict snapshot_head_check(const struct snapshot_head *head,
 					     const struct mx_snapshot *snapshot);
