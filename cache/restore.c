@@ -8,13 +8,13 @@
  * stays, as it would have in the cache. */
 #include "cache.h"
 
-/* old makes way for what is as late or later; else both are true, as they are
- * when NXDOMAIN or a bogus answer came last. */
+/* old makes way for what is later; else both stay, as they do in the cache
+ * when NXDOMAIN or a bogus answer comes last. */
 static void end_older(struct mx_cache *cache, struct shard *s,
 		      struct entry *old, mx_instant stored,
 		      struct entry **dead)
 {
-	if (old != NULL && old->stored <= stored)
+	if (old != NULL && old->stored < stored)
 		shard_remove(s, &cache->memory, old, dead);
 }
 
@@ -26,7 +26,7 @@ static bool contradicted(const struct shard *s, const struct mx_key *key,
 	if (shard_heard(s, place) || shard_find(s, key, place, e->slot) != NULL)
 		return true;
 	answer = shard_find(s, key, place, SLOT_ANSWER);
-	return answer != NULL && answer->stored >= e->stored;
+	return answer != NULL && answer->stored > e->stored;
 }
 
 static void insert(struct mx_cache *cache, struct shard *s,

@@ -125,6 +125,19 @@ static bool signature_ended(const struct mx_answer *a, int64_t wall_ms)
 		(int32_t)(a->signed_until - (uint32_t)(wall_ms / 1000)) <= 0;
 }
 
+/* The NXDOMAIN of a name is given no more when its signature has ended, but
+ * goes on keeping older answers from being given: it has just run out. */
+static bool end_now(const struct reader *r, struct record_read *a)
+{
+	int64_t age_s = (r->snapshot->now - a->past.stored) / 1000;
+
+	if (cache_slot(&a->answer) != SLOT_NXDOMAIN || age_s == 0)
+		return false;
+	if (age_s < a->answer.ttl_s)
+		a->answer.ttl_s = (uint32_t)age_s;
+	return true;
+}
+
 /* What has run out is loaded if it may be given all the same, or keeps an
  * older answer from being given. */
 static bool run_out(const struct reader *r, const struct record_read *a)
@@ -156,7 +169,7 @@ static enum fate restore(struct reader *r, struct record_read *a)
 	set_age(r, a);
 	if (run_out(r, a))
 		return FATE_expired;
-	if (signature_ended(&a->answer, snapshot->wall_ms))
+	if (signature_ended(&a->answer, snapshot->wall_ms) && !end_now(r, a))
 		return FATE_unsigned_now;
 	if (snapshot->check != NULL &&
 	    !snapshot->check(snapshot->arg, &a->key, &a->answer))
