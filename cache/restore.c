@@ -25,6 +25,8 @@ static bool contradicted(const struct shard *s, const struct mx_key *key,
 
 	if (shard_heard(s, place) || shard_find(s, key, place, e->slot) != NULL)
 		return true;
+	if (e->slot == SLOT_ANSWER)
+		return false;
 	answer = shard_find(s, key, place, SLOT_ANSWER);
 	return answer != NULL && answer->stored > e->stored;
 }
@@ -52,6 +54,7 @@ enum restored cache_restore(struct mx_cache *cache, const struct mx_key *key,
 	uint64_t *refused;
 	bool known;
 
+	shard_prefetch(s, &place);
 	e = cache_build(cache, s, key, &place, answer, past->stored, &refused);
 	if (e == NULL)
 		return RESTORED_NO_ROOM;

@@ -84,6 +84,13 @@ static struct entry **bucket_of(const struct shard *s, uint32_t spot)
 	return &s->buckets[hash_bucket(spot, s->bucket_count)];
 }
 
+void shard_prefetch(const struct shard *s, const struct place *place)
+{
+	__builtin_prefetch(bucket_of(s, place->spot), 1);
+	__builtin_prefetch(bucket_of(s, place->spot_nxdomain));
+	__builtin_prefetch(&s->lock, 1);
+}
+
 /* ---- looking ---- */
 
 struct entry *shard_find(const struct shard *s, const struct mx_key *key,

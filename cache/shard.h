@@ -44,6 +44,10 @@ void shard_clear(struct shard *s, const struct memory *m);
 /* What the tables take of the budget. */
 size_t shard_tables_octets(const struct shard *s, const struct memory *m);
 
+/* Without the lock: what will be looked at is on its way from memory while
+ * the caller does something else. */
+void shard_prefetch(const struct shard *s, const struct place *place);
+
 void shard_lock(struct shard *s);
 void shard_unlock(struct shard *s);
 
