@@ -200,9 +200,11 @@ static void take(struct reader *r, size_t len)
 		return;
 	}
 	r->in_damage = false;
-	memcpy(r->record, at, len);
-	count(r, record_decode(r->record, len, &a) ? restore(r, &a) :
-						     FATE_refused);
+	/* Records are aligned, but for those behind octets that came in
+	 * between or are gone. */
+	if ((uintptr_t)at % 8 != 0)
+		at = memcpy(r->record, at, len);
+	count(r, record_decode(at, len, &a) ? restore(r, &a) : FATE_refused);
 	pass(r, len);
 }
 
@@ -264,11 +266,12 @@ static enum mx_snapshot_verdict read_head(struct reader *r)
 	memcpy(&r->head, r->window, sizeof r->head);
 	r->at = sizeof r->head;
 	verdict = snapshot_head_check(&r->head, r->snapshot);
-	if (verdict == MX_SNAPSHOT_READ &&
-	    r->head.wall_ms > r->snapshot->wall_ms + SLACK_MS)
+	if (verdict != MX_SNAPSHOT_READ)
+		return verdict;
+	if (r->head.wall_ms > r->snapshot->wall_ms + SLACK_MS)
 		return MX_SNAPSHOT_FUTURE;
 	set_clock(r);
-	return verdict;
+	return MX_SNAPSHOT_READ;
 }
 
 /* Whoever can write it could have the cache say anything. */
