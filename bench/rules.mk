@@ -14,12 +14,15 @@
 
 BENCH_OUT := $(BUILD)/bench
 BENCH_POLICIES := s3fifo lru fifo
-BENCH := cache_lookup cache_memory cache_traces $(BENCH_POLICIES:%=cache_replay_%) \
+BENCH := cache_lookup cache_memory cache_snapshot cache_traces $(BENCH_POLICIES:%=cache_replay_%) \
 	open_loop
 
 bench_objects = $(patsubst %,$(BUILD)/obj/bench/%.o,$(1))
 sources_cache_lookup := cache_lookup
 sources_cache_memory := cache_memory
+sources_cache_snapshot := cache_snapshot
+# It checks what it loads.
+archives_cache_snapshot = $(call archive,wire)
 sources_cache_traces := cache_traces svg
 sources_cache_replay_s3fifo := cache_replay trace
 sources_cache_replay_lru := cache_replay trace evict_lru
@@ -36,7 +39,7 @@ $(call archive,bench): $(call bench_objects,histogram schedule queries)
 	$(call quiet,ar  )ar rcs $@ $^
 
 define bench_rules
-$(BENCH_OUT)/$(1): $(call bench_objects,$(sources_$(1))) $(call archives,$(or $(layer_$(1)),cache))
+$(BENCH_OUT)/$(1): $(call bench_objects,$(sources_$(1))) $(archives_$(1)) $(call archives,$(or $(layer_$(1)),cache))
 	@mkdir -p $$(@D)
 	$$(call quiet,link)$(CC) $(CFLAGS) $(LDFLAGS) $(ldflags_$(1)) -o $$@ $$^ $(call outside,$(or $(layer_$(1)),cache)) -ljansson -lm
 endef

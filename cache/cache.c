@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cache.h"
 #include "mx_ede.h"
-#include "shard.h"
 
 #define SHARDS_MAX 256u
 
@@ -18,17 +18,6 @@
  * a question to dead servers takes a minute to fail: its back-off would
  * start anew each time. */
 #define FAILURE_MEMORY_S 300
-
-struct mx_cache {
-	struct memory memory;
-	struct hasher hasher;
-	size_t octets_max;
-	uint32_t failure_min_s, failure_max_s;
-	uint32_t stale_max_s;
-	uint16_t refresh_hits; /* 0: never */
-	uint32_t shard_count; /* a power of two */
-	struct shard *shards;
-};
 
 /* ---- making ---- */
 
@@ -53,7 +42,7 @@ static size_t fixed_octets(const struct mx_cache *cache)
 	return sizeof *cache + memory_charge(&cache->memory, shards_len(cache));
 }
 
-static enum mx_error shards_new(struct mx_cache *cache)
+static enum mx_error shards_new(struct mx_cache *cache, bool will_load)
 {
 	size_t fixed = fixed_octets(cache);
 	enum mx_error err = MX_OK;
@@ -65,7 +54,8 @@ static enum mx_error shards_new(struct mx_cache *cache)
 		return MX_E_NO_MEMORY;
 	for (uint32_t i = 0; i < cache->shard_count && err == MX_OK; i++)
 		err = shard_init(&cache->shards[i], &cache->memory,
-				 (cache->octets_max - fixed) / cache->shard_count);
+				 (cache->octets_max - fixed) / cache->shard_count,
+				 will_load);
 	return err;
 }
 
@@ -96,7 +86,7 @@ enum mx_error mx_cache_new(const struct mx_cache_config *config,
 	err = hasher_init(&cache->hasher, config->hash_key,
 			  config->hash_constant);
 	if (err == MX_OK)
-		err = shards_new(cache);
+		err = shards_new(cache, config->will_load);
 	if (err != MX_OK) {
 		mx_cache_free(cache);
 		return err;
@@ -119,8 +109,8 @@ void mx_cache_free(struct mx_cache *cache)
 	free(cache);
 }
 
-static struct shard *locate(struct mx_cache *cache, const struct mx_key *key,
-			    struct place *ret)
+struct shard *cache_locate(struct mx_cache *cache, const struct mx_key *key,
+			   struct place *ret)
 {
 	hash_place(&cache->hasher, key, ret);
 	return &cache->shards[ret->shard & (cache->shard_count - 1)];
@@ -188,7 +178,7 @@ enum mx_hit mx_cache_get(struct mx_cache *cache, const struct mx_key *key,
 			 struct mx_found *ret)
 {
 	struct place place;
-	struct shard *s = locate(cache, key, &place);
+	struct shard *s = cache_locate(cache, key, &place);
 	struct entry *e;
 
 	shard_lock(s);
@@ -204,7 +194,7 @@ enum mx_hit mx_cache_get_stale(struct mx_cache *cache, const struct mx_key *key,
 			       uint8_t *out, size_t room, struct mx_found *ret)
 {
 	struct place place;
-	struct shard *s = locate(cache, key, &place);
+	struct shard *s = cache_locate(cache, key, &place);
 	struct entry *e;
 
 	shard_lock(s);
@@ -220,7 +210,7 @@ bool mx_cache_has(struct mx_cache *cache, const struct mx_key *key,
 		  mx_instant now)
 {
 	struct place place;
-	struct shard *s = locate(cache, key, &place);
+	struct shard *s = cache_locate(cache, key, &place);
 	bool has;
 
 	shard_lock(s);
@@ -235,7 +225,7 @@ bool mx_cache_has(struct mx_cache *cache, const struct mx_key *key,
  * the QNAME. And only a validated one is believed for types that were not
  * asked: servers exist that deny the name where only the type is missing (RFC
  * 4074 section 4.2), and an A denied because AAAA was bounces mail. */
-static enum entry_slot slot_for(const struct mx_answer *answer)
+enum entry_slot cache_slot(const struct mx_answer *answer)
 {
 	if (answer->kind == MX_ANSWER_FAILURE)
 		return SLOT_FAILURE;
@@ -286,7 +276,7 @@ static bool is_echo(const struct shard *s, const struct mx_key *key,
 {
 	const struct entry *e;
 
-	if (answer->ttl_s > 0 || slot_for(answer) != SLOT_ANSWER)
+	if (answer->ttl_s > 0 || cache_slot(answer) != SLOT_ANSWER)
 		return false;
 	e = shard_find(s, key, place, SLOT_ANSWER);
 	return e != NULL && e->may_stale && entry_says(e, answer);
@@ -298,14 +288,12 @@ static bool sane(const struct mx_key *key, const struct mx_answer *answer)
 		answer->full.len <= MX_MESSAGE_MAX;
 }
 
-/* Built before the lock is taken: allocating may enter the kernel. NULL, and
- * *ret_refused says which of the shard's counters that goes to. */
-static struct entry *build(struct mx_cache *cache, struct shard *s,
-			   const struct mx_key *key, const struct place *place,
-			   const struct mx_answer *answer, mx_instant now,
-			   uint64_t **ret_refused)
+struct entry *cache_build(struct mx_cache *cache, struct shard *s,
+			  const struct mx_key *key, const struct place *place,
+			  const struct mx_answer *answer, mx_instant now,
+			  uint64_t **ret_refused)
 {
-	enum entry_slot slot = slot_for(answer);
+	enum entry_slot slot = cache_slot(answer);
 	struct entry *e;
 
 	*ret_refused = &s->refused_too_big;
@@ -324,21 +312,22 @@ bool mx_cache_put(struct mx_cache *cache, const struct mx_key *key,
 		  const struct mx_answer *answer, mx_instant now)
 {
 	struct place place;
-	struct shard *s = locate(cache, key, &place);
+	struct shard *s = cache_locate(cache, key, &place);
 	struct entry *e = NULL, *dead = NULL;
 	uint64_t *refused = NULL;
 
 	if (answer->kind == MX_ANSWER_FAILURE)
 		return false;
 	if (answer->ttl_s > 0)
-		e = build(cache, s, key, &place, answer, now, &refused);
+		e = cache_build(cache, s, key, &place, answer, now, &refused);
 	shard_lock(s);
+	shard_hear(s, &place);
 	if (is_echo(s, key, &place, answer)) {
 		drop(cache, s, key, &place, SLOT_BOGUS, NULL, now, &dead);
 		drop(cache, s, key, &place, SLOT_FAILURE, NULL, now, &dead);
 		drop(cache, s, key, &place, SLOT_NXDOMAIN, NULL, now, &dead);
 	} else {
-		drop_superseded(cache, s, key, &place, slot_for(answer), e,
+		drop_superseded(cache, s, key, &place, cache_slot(answer), e,
 				now, &dead);
 	}
 	if (e != NULL) {
@@ -384,12 +373,12 @@ uint32_t mx_cache_put_failure_least(struct mx_cache *cache,
 		.rcode = MX_RCODE_SERVFAIL, .ede = ede, .why = why,
 	};
 	struct place place;
-	struct shard *s = locate(cache, key, &place);
+	struct shard *s = cache_locate(cache, key, &place);
 	struct entry *dead = NULL, *last, *e;
 	uint64_t *refused;
 	uint32_t ttl_s;
 
-	e = build(cache, s, key, &place, &failure, now, &refused);
+	e = cache_build(cache, s, key, &place, &failure, now, &refused);
 	shard_lock(s);
 	last = shard_find(s, key, &place, SLOT_FAILURE);
 	if (last != NULL && entry_live(last, now)) {
@@ -423,7 +412,7 @@ size_t mx_cache_flush(struct mx_cache *cache, const uint8_t *qname,
 {
 	const struct mx_key key = { .qname = qname, .qname_len = qname_len };
 	struct place place;
-	const struct shard *only = below ? NULL : locate(cache, &key, &place);
+	const struct shard *only = below ? NULL : cache_locate(cache, &key, &place);
 	size_t flushed = 0;
 
 	for (uint32_t i = 0; i < cache->shard_count; i++) {
@@ -433,6 +422,8 @@ size_t mx_cache_flush(struct mx_cache *cache, const uint8_t *qname,
 		if (only != NULL && s != only)
 			continue;
 		shard_lock(s);
+		/* What is flushed must not come back out of a file. */
+		shard_hear_all(s);
 		flushed += shard_flush(s, &cache->memory, qname, qname_len,
 				       below, &dead);
 		shard_unlock(s);

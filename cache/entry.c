@@ -176,7 +176,7 @@ void entry_free(const struct memory *m, struct entry *e)
 
 /* ---- reading ---- */
 
-static const uint8_t *qname_of(const struct entry *e)
+const uint8_t *entry_qname(const struct entry *e)
 {
 	return (const uint8_t *)e + sizeof *e;
 }
@@ -186,13 +186,13 @@ bool entry_is(const struct entry *e, const struct mx_key *key, uint16_t qtype,
 {
 	return e->spot == spot && e->qtype == qtype &&
 		e->qclass == key->qclass && e->qname_len == key->qname_len &&
-		memcmp(qname_of(e), key->qname, key->qname_len) == 0;
+		memcmp(entry_qname(e), key->qname, key->qname_len) == 0;
 }
 
 bool entry_under(const struct entry *e, const uint8_t *qname,
 		 uint8_t qname_len, bool below)
 {
-	const uint8_t *at = qname_of(e);
+	const uint8_t *at = entry_qname(e);
 	size_t left = e->qname_len;
 
 	/* Label by label: a tail of equal octets may begin inside a label. */
@@ -221,18 +221,24 @@ bool entry_live(const struct entry *e, mx_instant now)
 	return age_ms < (mx_instant)e->ttl_s * 1000;
 }
 
+uint32_t entry_signed_until(const struct entry *e)
+{
+	uint32_t until = 0;
+
+	if (e->has_signed_until)
+		memcpy(&until, (const uint8_t *)e + signed_until_at(e),
+		       sizeof until);
+	return until;
+}
+
 /* Strictly before the end, compared as RFC 4034 section 3.1.5 has it. Secure
  * data without a signature in sight have no end that could be kept. */
 static bool signatures_hold(const struct entry *e, int64_t wall_ms)
 {
-	uint32_t until;
-
 	if (e->state != MX_SECURE)
 		return true;
-	if (!e->has_signed_until)
-		return false;
-	memcpy(&until, (const uint8_t *)e + signed_until_at(e), sizeof until);
-	return (int32_t)(until - (uint32_t)(wall_ms / 1000)) > 0;
+	return e->has_signed_until &&
+		(int32_t)(entry_signed_until(e) - (uint32_t)(wall_ms / 1000)) > 0;
 }
 
 bool entry_stale(const struct entry *e, mx_instant now, int64_t wall_ms,

@@ -91,6 +91,9 @@ bool entry_stale(const struct entry *e, mx_instant now, int64_t wall_ms,
 bool entry_says(const struct entry *e, const struct mx_answer *answer);
 
 /* Views into the block. */
+const uint8_t *entry_qname(const struct entry *e);
+/* 0 without has_signed_until. */
+uint32_t entry_signed_until(const struct entry *e);
 void entry_form(const struct entry *e, bool full, struct mx_form *ret);
 uint16_t entry_ede(const struct entry *e);
 /* Not NUL-terminated. */

@@ -16,12 +16,14 @@ static void free_tables(struct shard *s, const struct memory *m)
 {
 	memory_free_table(m, s->buckets, table_len(s->bucket_count));
 	memory_free_table(m, s->evict_table, s->evict_table_len);
+	memory_free_table(m, s->heard, s->heard_len);
 	s->buckets = NULL;
 	s->evict_table = NULL;
+	s->heard = NULL;
 }
 
 enum mx_error shard_init(struct shard *s, const struct memory *m,
-			 size_t budget_octets)
+			 size_t budget_octets, bool will_load)
 {
 	size_t buckets = budget_octets / OCTETS_PER_BUCKET;
 	size_t tables;
@@ -29,13 +31,17 @@ enum mx_error shard_init(struct shard *s, const struct memory *m,
 	memset(s, 0, sizeof *s);
 	s->bucket_count = buckets > UINT32_MAX ? UINT32_MAX : (uint32_t)buckets;
 	s->evict_table_len = evict_table_octets(budget_octets);
+	s->heard_len = will_load ? s->bucket_count / 8 + 1 : 0;
 	tables = shard_tables_octets(s, m);
 	if (s->bucket_count == 0 || tables > budget_octets)
 		return MX_E_CONFIG;
 	s->octets_max = budget_octets - tables;
 	s->buckets = memory_alloc_table(m, table_len(s->bucket_count));
 	s->evict_table = memory_alloc_table(m, s->evict_table_len);
-	if (s->buckets == NULL || s->evict_table == NULL) {
+	if (will_load)
+		s->heard = memory_alloc_table(m, s->heard_len);
+	if (s->buckets == NULL || s->evict_table == NULL ||
+	    (will_load && s->heard == NULL)) {
 		free_tables(s, m);
 		return MX_E_NO_MEMORY;
 	}
@@ -61,7 +67,8 @@ void shard_clear(struct shard *s, const struct memory *m)
 size_t shard_tables_octets(const struct shard *s, const struct memory *m)
 {
 	return memory_charge(m, table_len(s->bucket_count)) +
-		memory_charge(m, s->evict_table_len);
+		memory_charge(m, s->evict_table_len) +
+		(s->heard_len > 0 ? memory_charge(m, s->heard_len) : 0);
 }
 
 void shard_lock(struct shard *s)
@@ -77,6 +84,13 @@ void shard_unlock(struct shard *s)
 static struct entry **bucket_of(const struct shard *s, uint32_t spot)
 {
 	return &s->buckets[hash_bucket(spot, s->bucket_count)];
+}
+
+void shard_prefetch(const struct shard *s, const struct place *place)
+{
+	__builtin_prefetch(bucket_of(s, place->spot), 1);
+	__builtin_prefetch(bucket_of(s, place->spot_nxdomain));
+	__builtin_prefetch(&s->lock, 1);
 }
 
 /* ---- looking ---- */
@@ -143,6 +157,47 @@ struct entry *shard_lookup_stale(const struct shard *s,
 	    shard_find(s, key, place, SLOT_BOGUS) != NULL)
 		return NULL;
 	return e;
+}
+
+/* ---- heard of ---- */
+
+/* By name and class alone: what is heard of one type may end all others. */
+static uint32_t heard_bit(const struct shard *s, const struct place *place)
+{
+	return hash_bucket(place->spot_nxdomain, s->bucket_count);
+}
+
+void shard_hear(struct shard *s, const struct place *place)
+{
+	uint32_t bit;
+
+	if (s->heard == NULL)
+		return;
+	bit = heard_bit(s, place);
+	s->heard[bit / 8] |= (uint8_t)(1u << bit % 8);
+}
+
+void shard_hear_all(struct shard *s)
+{
+	if (s->heard != NULL)
+		memset(s->heard, 0xff, s->heard_len);
+}
+
+bool shard_heard(const struct shard *s, const struct place *place)
+{
+	uint32_t bit = heard_bit(s, place);
+
+	return s->heard == NULL || (s->heard[bit / 8] >> bit % 8 & 1) != 0;
+}
+
+uint8_t *shard_forget_heard(struct shard *s, size_t *ret_len)
+{
+	uint8_t *heard = s->heard;
+
+	*ret_len = s->heard_len;
+	s->heard = NULL;
+	s->heard_len = 0;
+	return heard;
 }
 
 /* ---- changing ---- */

@@ -28,6 +28,8 @@ struct shard {
 	struct evict evict;
 	void *evict_table;
 	size_t evict_table_len;
+	uint8_t *heard; /* until a snapshot is loaded, else NULL: see below */
+	size_t heard_len;
 	size_t octets, octets_max; /* of entries alone, as charged */
 	size_t entries;
 	uint64_t stored, replaced, evicted, expired, refused_too_big,
@@ -36,11 +38,15 @@ struct shard {
 
 /* budget_octets: for tables and entries. On error nothing is held. */
 enum mx_error shard_init(struct shard *s, const struct memory *m,
-			 size_t budget_octets);
+			 size_t budget_octets, bool will_load);
 /* A zeroed shard is allowed. */
 void shard_clear(struct shard *s, const struct memory *m);
 /* What the tables take of the budget. */
 size_t shard_tables_octets(const struct shard *s, const struct memory *m);
+
+/* Without the lock: what will be looked at is on its way from memory while
+ * the caller does something else. */
+void shard_prefetch(const struct shard *s, const struct place *place);
 
 void shard_lock(struct shard *s);
 void shard_unlock(struct shard *s);
@@ -59,6 +65,19 @@ struct entry *shard_lookup_stale(const struct shard *s,
 /* Live or not; NULL if the slot is empty. */
 struct entry *shard_find(const struct shard *s, const struct mx_key *key,
 			 const struct place *place, enum entry_slot slot);
+
+/* ---- which names were heard of, one bit for as many as share a bucket ----
+ *
+ * A snapshot's answer for a name that was heard of since the start is dropped.
+ * That it is dropped for a neighbour's sake too costs a question, no more. */
+
+void shard_hear(struct shard *s, const struct place *place);
+/* Of no one knows whom: of all. */
+void shard_hear_all(struct shard *s);
+bool shard_heard(const struct shard *s, const struct place *place);
+/* Nothing will be loaded any more. The caller frees what is returned, which
+ * is *ret_len octets long, without the lock: memory_free_table. */
+uint8_t *shard_forget_heard(struct shard *s, size_t *ret_len);
 
 /* A larger entry is not for this shard. */
 bool shard_fits(const struct shard *s, enum entry_slot slot, size_t charge);

@@ -49,6 +49,9 @@ struct mx_cache_config {
 	uint16_t refresh_hits; /* see mx_found.refresh; 0: never */
 	const uint8_t *hash_key; /* 16 octets, or NULL: random */
 	bool hash_constant;	 /* tests: every key in one chain */
+	/* A snapshot is to be loaded (mx_snapshot.h): remember until then which
+	 * names are heard of, so that nothing of the file contradicts it. */
+	bool will_load;
 };
 
 /* MX_E_CONFIG (size), MX_E_NO_MEMORY, MX_E_SYSTEM (no randomness); *ret is

@@ -99,6 +99,10 @@
 	  "DS or DNSKEY records to trust, in zone file format; the root's are built in if unset") \
 	X(state_dir, "state-dir", TEXT, "", 0, 4095, "FOLDER", \
 	  "keeps the root's trust anchor current (RFC 5011) across restarts") \
+	X(snapshot_file, "snapshot-file", TEXT, "", 0, 4095, "FILE", \
+	  "keeps the cache across restarts; if unset, cache.snapshot in state-dir if that is set; none: no file at all") \
+	X(snapshot_interval, "snapshot-interval", SECS, "5m", 0, 86400, "s", \
+	  "how often the cache is written to it; 0: only at the end and on SIGUSR1") \
 	X(forward_zone, "forward-zone", LIST, "", 0, 1000, "ZONE ADDR[@PORT]...", \
 	  "ask these recursive resolvers for names at and below ZONE") \
 	X(stub_zone, "stub-zone", LIST, "", 0, 1000, "ZONE ADDR[@PORT]...", \
@@ -218,5 +222,8 @@ bool mx_resolver_option_parse(const char *text,
 /* Resolved counts: 0 in the file means "by the number of cores". */
 unsigned mx_config_workers(const struct mx_config *config);
 unsigned mx_config_resolvers(const struct mx_config *config);
+
+/* Where the cache is kept, or NULL: nowhere. */
+const char *mx_config_snapshot_file(const struct mx_config *config);
 
 #endif

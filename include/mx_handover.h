@@ -29,6 +29,12 @@ enum mx_handover_type {
 	MX_HANDOVER_DRAIN,	/* to front: take nothing new, finish, exit */
 	MX_HANDOVER_READY,	/* from child */
 	MX_HANDOVER_HEARTBEAT,	/* from child */
+	MX_HANDOVER_SAVE,	/* to front: write the snapshot; a = number of
+				   this request */
+	MX_HANDOVER_SAVED,	/* from front, for each SAVE: a as there;
+				   b = 1 written, 0 not */
+	MX_HANDOVER_SAVING,	/* from front: told to end, it writes the
+				   snapshot first, so it takes longer */
 	MX_HANDOVER_IPV6,	/* from resolver: a = 1 works, 0 does not; to
 				   resolver at start: what the last one found */
 };

@@ -74,4 +74,20 @@ enum mx_error mx_ingest(const uint8_t *packet, size_t len,
 			const struct mx_ingest_limits *limits,
 			struct mx_ingest_room *room, struct mx_answer *ret);
 
+/* Whether an answer that was kept outside of the process may be given: all
+ * that mx_form_write trusts, and what a client's parser would stumble over.
+ * Lifetime 1 .. ttl_max_s, no TTL above ttl_max_s nor, unless it is bogus,
+ * below the lifetime; RCODE as the kind has it; RRs of class IN that fill each
+ * form, as many as are counted, with their TTLs where ttl_at says; names in
+ * owners and RDATA well-formed, pointers only to labels of such names that
+ * never turn. key: a name in lower case; qtype 0 for an NXDOMAIN of all types.
+ * MX_E_MALFORMED or MX_E_TOO_BIG. room is for working in: one per thread. */
+struct mx_check_room {
+	uint8_t tail_len[MX_POINTER_MAX + 1];
+};
+enum mx_error mx_answer_check(const struct mx_key *key,
+			      const struct mx_answer *answer,
+			      uint32_t ttl_max_s,
+			      struct mx_check_room *room);
+
 #endif

@@ -25,7 +25,9 @@
  *     then on, from the loop that does the work, so that a stuck loop shows
  *   - exit with status 0 on SIGTERM, and at end of file on descriptor 3
  *   - the front: on DRAIN take nothing more from the listening sockets,
- *     finish what is in hand, exit with status 0 by itself
+ *     finish what is in hand, exit with status 0 by itself. On SAVE write the
+ *     snapshot and say SAVED. On SIGTERM, if it has a snapshot to write, say
+ *     SAVING and write it
  *
  * When it is killed and started again:
  *   - not READY within MX_START_GRACE_MS
@@ -55,6 +57,12 @@
 #define MX_SILENT_MS 5000
 #define MX_DRAIN_MAX_MS 15000 /* for the old front to finish */
 #define MX_STOP_MAX_MS 2000   /* between SIGTERM and SIGKILL */
+/* The same for a front that said SAVING: gigabytes to a slow disk. Below what
+ * init systems wait for (systemd: 90 s). */
+#define MX_STOP_SAVING_MAX_MS 60000
+/* Before a new version takes over, for the snapshot it is to start with. After
+ * that it starts with the one before. */
+#define MX_TAKEOVER_SAVE_MAX_MS 15000
 
 /* Serve until SIGTERM or SIGINT; returns the exit status. Takes over the
  * contents of config, which is left cleared. argv is what main() got: a new

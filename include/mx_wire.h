@@ -43,6 +43,7 @@ enum mx_type {
 };
 #define MX_CLASS_IN 1
 #define MX_HEADER_LEN 12
+#define MX_POINTER_MAX 0x3fffu /* 14 bits, RFC 1035 section 4.1.4 */
 
 /* ---- numbers in network order, where there is room for them ---- */
 

@@ -60,7 +60,8 @@ static const char usage[] =
 	"  mxbound --set listen=192.0.2.1@53 --set \"access-control=192.0.2.0/24 allow\"\n"
 	"  mxbound -c /etc/mxbound.conf --check-config\n"
 	"\n"
-	"SIGTERM and SIGINT stop it, SIGUSR2 puts a new version in its place.\n"
+	"SIGTERM and SIGINT stop it, SIGUSR2 puts a new version in its place, SIGUSR1\n"
+	"writes snapshot-file now.\n"
 	"\n"
 	"Settings, as they are written in FILE:\n"
 	"\n";

@@ -681,6 +681,13 @@ unsigned mx_config_workers(const struct mx_config *config)
 	return config->workers > 0 ? (unsigned)config->workers : cores();
 }
 
+const char *mx_config_snapshot_file(const struct mx_config *config)
+{
+	const char *file = config->snapshot_file;
+
+	return *file == '\0' || strcmp(file, "none") == 0 ? NULL : file;
+}
+
 unsigned mx_config_resolvers(const struct mx_config *config)
 {
 	unsigned most = (unsigned)mx_options[MX_OPTION_resolvers].max;

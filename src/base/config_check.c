@@ -291,6 +291,23 @@ static enum mx_error make_absolute(struct mx_load *load, char **path)
 	return MX_OK;
 }
 
+/* Nothing is checked: a file that cannot be written costs the cache at the
+ * next start, and is no reason not to serve now. */
+static enum mx_error place_snapshot(struct mx_load *load)
+{
+	struct mx_config *c = load->config;
+	char *file;
+
+	if (*c->snapshot_file != '\0' || *c->state_dir == '\0')
+		return strcmp(c->snapshot_file, "none") == 0 ? MX_OK :
+			make_absolute(load, &c->snapshot_file);
+	if (asprintf(&file, "%s/cache.snapshot", c->state_dir) < 0)
+		return mx_load_no_memory(load);
+	free(c->snapshot_file);
+	c->snapshot_file = file;
+	return MX_OK;
+}
+
 /* One line of a zone file with its comment gone, in words. Parentheses only
  * join lines, so they are blanks here. */
 static void zone_line_clean(char *line)
@@ -513,6 +530,8 @@ enum mx_error mx_load_check(struct mx_load *load)
 
 	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths) && err == MX_OK; i++)
 		err = make_absolute(load, paths[i]);
+	if (err == MX_OK)
+		err = place_snapshot(load);
 	for (size_t i = 0; i < sizeof(checks) / sizeof(*checks) && err == MX_OK; i++)
 		err = checks[i](load);
 	return err;

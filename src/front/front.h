@@ -18,6 +18,7 @@
 #include "mx_ingest.h"
 #include "mx_lookup.h"
 #include "mx_query.h"
+#include "mx_snapshot.h"
 
 /* Clients choose the keys of every table here, so they are hashed with
  * SipHash and a key nobody knows; and a table that cannot grow for lack of
@@ -145,6 +146,29 @@ size_t reply_body_room(const struct mx_query *q, size_t limit);
  * that does not fit is left out, its text first. */
 size_t reply_finish(const struct mx_query *q, const struct reply *reply,
 		    uint8_t *msg, size_t limit);
+
+/* ---- realm.c: what decides which answers are true ---- */
+
+/* False, and logged, if a file that the settings name cannot be read. To be
+ * called before privileges are dropped, as the resolvers read them. */
+bool realm_of(const struct mx_config *config, uint8_t ret[MX_SNAPSHOT_REALM_LEN]);
+
+/* ---- snapshot.c: the cache's file, in a thread of its own ---- */
+
+/* All calls from the main thread. NULL, which all of them take, if there is to
+ * be no file, or for want of memory (logged). See realm_of for when. */
+struct snapshot;
+struct snapshot *snapshot_new(const struct mx_config *config);
+/* Load the file into the cache, then keep the file current. */
+void snapshot_start(struct snapshot *snapshot, struct mx_cache *cache);
+/* Write it now; the supervisor is told when that is done. */
+void snapshot_save(struct snapshot *snapshot, uint32_t number);
+/* Write it never again: another front does. */
+void snapshot_cease(struct snapshot *snapshot);
+/* The end: nobody uses the cache any more. Write it once more, if it was
+ * loaded and never ceased; beat is called often while that lasts. */
+void snapshot_finish(struct snapshot *snapshot, void (*beat)(void));
+void snapshot_free(struct snapshot *snapshot);
 
 /* ---- reason.c: what a resolver says of an answer that is no good ---- */
 

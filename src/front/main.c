@@ -21,6 +21,7 @@ struct front {
 	struct mx_cache *cache;
 	struct mx_limits *limits;
 	struct mx_local *local;
+	struct snapshot *snapshot;
 	struct worker **workers;
 	unsigned worker_count;
 	uint32_t *beats; /* of each worker, when last looked at */
@@ -40,6 +41,7 @@ static enum mx_error configure(struct front *front, int fd)
 	}
 	mx_log_init("mxbound-front",
 		    (enum mx_log_level)front->config.log_level);
+	front->snapshot = snapshot_new(&front->config);
 	return mx_drop_privileges(&front->config);
 }
 
@@ -51,12 +53,14 @@ static enum mx_error build(struct front *front)
 		.failure_ttl_max_s = (uint32_t)front->config.failure_ttl_max,
 		.stale_max_s = stale_max_s(&front->config),
 		.refresh_hits = front->config.refresh ? REFRESH_HITS : 0,
+		.will_load = front->snapshot != NULL,
 	};
 	unsigned count = mx_config_workers(&front->config);
 	enum mx_error err = mx_cache_new(&cache, &front->cache);
 
 	if (err != MX_OK)
 		return err;
+	snapshot_start(front->snapshot, front->cache);
 	front->limits = limits_new(&front->config);
 	front->local = local_new(&front->config);
 	front->workers = calloc(count, sizeof(struct worker *));
@@ -170,8 +174,12 @@ static enum mx_error obey(struct front *front, struct mx_handover *m)
 		return MX_OK;
 	case MX_HANDOVER_GO:
 		return go(front);
+	case MX_HANDOVER_SAVE:
+		snapshot_save(front->snapshot, m->a);
+		return MX_OK;
 	case MX_HANDOVER_DRAIN:
 		front->draining = true;
+		snapshot_cease(front->snapshot);
 		tell_all(front, WORKER_DRAIN);
 		return MX_OK;
 	default:
@@ -224,9 +232,15 @@ static bool all_alive(struct front *front)
 	return alive;
 }
 
+static void beat(void)
+{
+	struct mx_handover m = { .type = MX_HANDOVER_HEARTBEAT, .fd = -1 };
+
+	mx_handover_send(MX_HANDOVER_FD, &m);
+}
+
 static void on_heart(evutil_socket_t fd, short what, void *arg)
 {
-	struct mx_handover beat = { .type = MX_HANDOVER_HEARTBEAT, .fd = -1 };
 	struct front *front = arg;
 
 	(void)fd;
@@ -236,7 +250,7 @@ static void on_heart(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	if (all_alive(front))
-		mx_handover_send(MX_HANDOVER_FD, &beat);
+		beat();
 }
 
 static void on_terminate(evutil_socket_t fd, short what, void *arg)
@@ -300,7 +314,7 @@ static enum mx_error receive_until_go(struct front *front)
 
 static void serve(struct front *front)
 {
-	struct timeval beat = { .tv_usec = MX_HEARTBEAT_MS * 1000 };
+	struct timeval interval = { .tv_usec = MX_HEARTBEAT_MS * 1000 };
 	struct event *supervisor = event_new(front->base, MX_HANDOVER_FD,
 					     EV_READ | EV_PERSIST,
 					     on_supervisor, front);
@@ -310,7 +324,7 @@ static void serve(struct front *front)
 					       on_terminate, front);
 
 	if (supervisor && heart && terminate &&
-	    event_add(supervisor, NULL) == 0 && event_add(heart, &beat) == 0 &&
+	    event_add(supervisor, NULL) == 0 && event_add(heart, &interval) == 0 &&
 	    event_add(terminate, NULL) == 0)
 		event_base_dispatch(front->base);
 	if (supervisor)
@@ -354,6 +368,10 @@ static void tear_down(struct front *front)
 			worker_join(front->workers[i]);
 		say_counters(front);
 	}
+	if (!front->going)
+		snapshot_cease(front->snapshot);
+	snapshot_finish(front->snapshot, beat);
+	snapshot_free(front->snapshot);
 	for (unsigned i = 0; i < front->worker_count; i++)
 		worker_free(front->workers[i]);
 	free(front->workers);

@@ -407,6 +407,7 @@ static void start_child(struct generation *g, struct child *c, int ipv6, mx_inst
 	char name[CHILD_NAME_MAX];
 
 	c->condemned = NULL;
+	c->saving = false;
 	c->pulse = (struct pulse){ .started = now };
 	if (!start_process(g, c)) {
 		child_name(c, name);
@@ -546,6 +547,12 @@ static void message(struct child *c, const struct mx_handover *m, int *ipv6, mx_
 		break;
 	case MX_HANDOVER_HEARTBEAT:
 		beat(c, now);
+		break;
+	case MX_HANDOVER_SAVED:
+		c->saved = m->a;
+		break;
+	case MX_HANDOVER_SAVING:
+		c->saving = true;
 		break;
 	case MX_HANDOVER_IPV6:
 		if (c->role == ROLE_RESOLVER)
@@ -687,4 +694,30 @@ void generation_drain(struct generation *g)
 	if (front->pid != 0 && !outbox_put(front, MX_HANDOVER_DRAIN, 0, 0, -1))
 		condemn(front, "could not be told to finish");
 	generation_flush(g);
+}
+
+bool generation_save(struct generation *g, unsigned number)
+{
+	struct child *front = &g->child[0];
+
+	if (mx_config_snapshot_file(&g->config) == NULL || front->pid == 0 ||
+	    front->control < 0 ||
+	    !outbox_put(front, MX_HANDOVER_SAVE, number, 0, -1))
+		return false;
+	front->saved = number - 1;
+	generation_flush(g);
+	return true;
+}
+
+/* Numbers grow, and may wrap. */
+bool generation_saves(const struct generation *g, unsigned number)
+{
+	const struct child *front = &g->child[0];
+
+	return front->pid != 0 && (int)(front->saved - number) < 0;
+}
+
+bool generation_saves_last(const struct generation *g)
+{
+	return g->child[0].pid != 0 && g->child[0].saving;
 }

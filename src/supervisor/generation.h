@@ -35,6 +35,8 @@ struct child {
 	mx_instant start_at;   /* if not running */
 	mx_instant died_at;    /* 0: never */
 	unsigned failed_starts; /* in a row, without getting ready */
+	bool saving;	       /* a front that writes its last snapshot */
+	unsigned saved;	       /* number of the last SAVE it has carried out */
 	struct outbox outbox;
 };
 
@@ -89,6 +91,12 @@ bool generation_outboxes_empty(const struct generation *g);
 mx_instant generation_next_start(const struct generation *g);
 void generation_signal(struct generation *g, int number);
 void generation_drain(struct generation *g);
+/* Ask the front for a snapshot. False: there is none, or no snapshot-file. */
+bool generation_save(struct generation *g, unsigned number);
+/* It has not said yet that this is done. */
+bool generation_saves(const struct generation *g, unsigned number);
+/* Its front writes a snapshot before it ends. */
+bool generation_saves_last(const struct generation *g);
 /* Forgive silence: it was the supervisor that was away. */
 void generation_excuse(struct generation *g, mx_instant now);
 

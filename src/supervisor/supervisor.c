@@ -35,11 +35,15 @@ struct supervisor {
 				     STARTING, the one that serves */
 	bool takeover_wanted;
 	struct check check;
-	bool check_passed; /* exec as soon as nothing is on its way to a child */
+	bool check_passed; /* exec as soon as nothing is on its way to a child,
+			      and the snapshot is written */
+	unsigned save_number; /* of the last request for a snapshot */
+	bool save_awaited;
+	mx_instant save_until;
 	mx_instant round_at;
 	int stopped_by; /* signal; 0: none */
 	bool killed;
-	mx_instant stop_until;
+	mx_instant stop_until, stop_saving_until;
 	int exit_status;
 };
 
@@ -67,11 +71,11 @@ static void raise_descriptor_limit(void)
 
 static int take_signals(void)
 {
-	static const int taken[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR2, SIGCHLD };
+	static const int taken[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1,
+				     SIGUSR2, SIGCHLD };
 	sigset_t set;
 
 	(void)signal(SIGPIPE, SIG_IGN);
-	(void)signal(SIGUSR1, SIG_IGN);
 	/* If whoever started us ignored it, children would vanish unseen. */
 	(void)signal(SIGCHLD, SIG_DFL);
 	sigemptyset(&set);
@@ -103,6 +107,7 @@ static void begin_stop(struct supervisor *s, int number, mx_instant now)
 	if (!s->stopped_by)
 		s->stopped_by = number;
 	s->stop_until = now + (s->killed ? AFTER_KILL_MS : MX_STOP_MAX_MS);
+	s->stop_saving_until = now + (s->killed ? 0 : MX_STOP_SAVING_MAX_MS);
 	if (s->current)
 		s->current->phase = PHASE_ENDING;
 	if (s->other)
@@ -122,6 +127,12 @@ static void give_up(struct supervisor *s, const struct child *c, mx_instant now)
 	begin_stop(s, SIGTERM, now);
 }
 
+static bool saves_last(const struct supervisor *s)
+{
+	return (s->current && generation_saves_last(s->current)) ||
+		(s->other && generation_saves_last(s->other));
+}
+
 /* Whether it is time to return. */
 static bool stopped(struct supervisor *s, mx_instant now)
 {
@@ -129,7 +140,8 @@ static bool stopped(struct supervisor *s, mx_instant now)
 		return false;
 	if (running(s) == 0)
 		return true;
-	if (now < s->stop_until)
+	if (now < s->stop_until ||
+	    (saves_last(s) && now < s->stop_saving_until))
 		return false;
 	if (s->killed)
 		return true; /* in the kernel's hands */
@@ -153,10 +165,47 @@ static void request_takeover(struct supervisor *s)
 	s->takeover_wanted = true;
 }
 
+/* ---- snapshots ---- */
+
+static void request_snapshot(struct supervisor *s)
+{
+	if (mx_config_snapshot_file(&s->current->config) == NULL)
+		mx_log(MX_LOG_NOTICE,
+		       "SIGUSR1: there is no snapshot to write; set snapshot-file or state-dir");
+	else if (!generation_save(s->current, ++s->save_number))
+		mx_log(MX_LOG_NOTICE,
+		       "SIGUSR1: mxbound-front is just being started; no snapshot is written");
+}
+
+/* So that the new version starts with all that the old one knows. */
+static void save_before_exec(struct supervisor *s, mx_instant now)
+{
+	s->save_awaited = generation_save(s->current, ++s->save_number);
+	s->save_until = now + MX_TAKEOVER_SAVE_MAX_MS;
+}
+
+static bool waits_for_snapshot(struct supervisor *s, mx_instant now)
+{
+	if (!s->save_awaited)
+		return false;
+	if (generation_saves(s->current, s->save_number) && now < s->save_until) {
+		/* The check's own time is for what comes after. */
+		s->check.until = now + CHECK_MAX_MS;
+		return true;
+	}
+	if (now >= s->save_until)
+		mx_log(MX_LOG_NOTICE, "the snapshot is not written within %d s; taking over with the one before",
+		       MX_TAKEOVER_SAVE_MAX_MS / 1000);
+	s->save_awaited = false;
+	return false;
+}
+
 /* Not before all has been handed over to a child that is being started: the
  * next program would not know what is missing. */
 static void try_exec(struct supervisor *s, mx_instant now)
 {
+	if (waits_for_snapshot(s, now))
+		return;
 	if (!generation_outboxes_empty(s->current)) {
 		if (now < s->check.until)
 			return;
@@ -267,6 +316,13 @@ static void watch_generation(struct supervisor *s, struct generation *g, mx_inst
 	generation_flush(g);
 }
 
+static void after_check(struct supervisor *s, bool passed, mx_instant now)
+{
+	s->check_passed = passed;
+	if (passed)
+		save_before_exec(s, now);
+}
+
 static void reap(struct supervisor *s, mx_instant now)
 {
 	int status;
@@ -279,7 +335,7 @@ static void reap(struct supervisor *s, mx_instant now)
 		    (s->other && generation_reaped(s->other, pid, status, now)))
 			continue;
 		if (pid == s->check.pid && !WIFSTOPPED(status))
-			s->check_passed = check_passed(&s->check, status);
+			after_check(s, check_passed(&s->check, status), now);
 	}
 }
 
@@ -292,6 +348,10 @@ static void take_signal(struct supervisor *s, const struct signalfd_siginfo *inf
 	case SIGTERM:
 	case SIGINT:
 		begin_stop(s, number, now);
+		break;
+	case SIGUSR1:
+		if (!s->stopped_by)
+			request_snapshot(s);
 		break;
 	case SIGUSR2:
 		if (!s->stopped_by)
@@ -488,6 +548,8 @@ int mx_supervisor_run(struct mx_config *config, int argc, char **argv)
 		.programs = { .folder = -1 },
 		.ipv6 = -1,
 		.check = { .program = -1, .output = -1 },
+		/* What was asked for before an exec has a smaller one. */
+		.save_number = (unsigned)mx_clock_now(),
 	};
 
 	(void)argc;

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#define POINTER_MAX 0x3fffu /* 14 bits */
-
 static void anchor_set(struct anchor *a, const struct mx_name *name,
 		       size_t at, size_t literal)
 {
@@ -52,7 +50,7 @@ static size_t match(const struct anchor *a, const struct mx_name *name,
 		size_t in_anchor = a->name.len - tail;
 
 		if (in_anchor < a->literal && a->label_start[in_anchor] &&
-		    a->at + in_anchor <= POINTER_MAX) {
+		    a->at + in_anchor <= MX_POINTER_MAX) {
 			*ret_target = a->at + in_anchor;
 			break;
 		}
@@ -103,6 +101,6 @@ void compress_name(struct compress *c, struct mx_out *out,
 		mx_out_u16(out, (uint16_t)(0xc000 | target));
 	else
 		mx_out_u8(out, 0);
-	if (keep && literal > 0 && at <= POINTER_MAX)
+	if (keep && literal > 0 && at <= MX_POINTER_MAX)
 		anchor_set(new_anchor(c), &normal, at, literal);
 }

@@ -2,15 +2,7 @@
  */
 #include "rdata.h"
 
-/* One letter a field:
- *   w l   two and four octets
- *   s     character-string
- *   c     name, may be compressed when read, is when written
- *   d     name, may be compressed when read, never is when written
- *   p     name, plain
- *   *     what is left
- */
-static const char *format_of(uint16_t type)
+const char *rdata_format(uint16_t type)
 {
 	switch (type) {
 	case MX_TYPE_A:
@@ -105,7 +97,7 @@ static void copy_field(struct mx_in *in, char field, bool keep,
 enum mx_error rdata_copy(struct mx_in rdata, uint16_t type, bool keep,
 			 struct compress *c, struct mx_out *out)
 {
-	for (const char *field = format_of(type); *field != '\0'; field++)
+	for (const char *field = rdata_format(type); *field != '\0'; field++)
 		copy_field(&rdata, *field, keep, c, out);
 	return mx_in_end(&rdata);
 }

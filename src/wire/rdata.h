@@ -4,6 +4,15 @@
 
 #include "compress.h"
 
+/* The fields of a type's RDATA, one letter each:
+ *   w l   two and four octets
+ *   s     character-string
+ *   c     name, may be compressed when read, is when written
+ *   d     name, may be compressed when read, never is when written
+ *   p     name, plain
+ *   *     what is left */
+const char *rdata_format(uint16_t type);
+
 /* Copy the RDATA that `rdata` covers to out. Compressed names are expanded
  * for the types of RFC 1035 and RFC 3597 section 4, and compressed again for
  * those of RFC 1035 alone; with keep they stay where they are written

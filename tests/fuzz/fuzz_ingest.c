@@ -155,6 +155,7 @@ static void check_age(const struct asked *a, const struct mx_answer *answer,
 int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t len)
 {
 	static struct mx_ingest_room *room, *second;
+	static struct mx_check_room check_room;
 	struct asked a;
 	struct mx_answer answer;
 
@@ -179,6 +180,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t len)
 	CHECK(answer.plain.len <= answer.full.len);
 	CHECK((answer.plain.octets == answer.full.octets) ==
 	      (answer.plain.ttl_count == answer.full.ttl_count));
+	/* What is kept can be taken out of a snapshot again. */
+	CHECK(answer.ttl_s == 0 || a.key.qclass != MX_CLASS_IN ||
+	      mx_answer_check(&a.key, &answer, a.limits.ttl_max_s,
+			      &check_room) == MX_OK);
 	check_rrs(&a, &answer, &answer.full);
 	check_rrs(&a, &answer, &answer.plain);
 	for (uint32_t turn = 0; turn < 3; turn++) {

@@ -1,6 +1,7 @@
 /* The cache against a plain array, by random steps: put, get, failure, flush,
  * a clock that jumps both ways, allocations that fail; what is past its TTL,
- * and who is told to refresh.
+ * and who is told to refresh; a snapshot, and a new cache that it is loaded
+ * into.
  *
  * Where nothing can have been evicted, get must give exactly what the array
  * says. Where something can, it may also miss, or give what would have been
@@ -9,14 +10,17 @@
  * MX_SEED, MX_STEPS in the environment repeat or prolong a run.
  */
 #include "../../cache/memory.h"
-#include "../unit/cache_answers.h"
+#include "../unit/snapshot_files.h"
 
 #define FAILURE_MIN_S 1u
 #define FAILURE_MAX_S 300u
 #define FAILURE_MEMORY_MS 300000
+#undef STALE_MAX_S
 #define STALE_MAX_S 400u
 #define REFRESH_HITS 2u
+#undef WALL_S
 #define WALL_S 1700000000 /* when now is 0 */
+#define SLACK_MS 2000
 
 static const char *const names[] = {
 	"", "org", "a.org", "b.org", "ab.org", "x.a.org", "y.x.a.org", "xa.org",
@@ -46,7 +50,9 @@ struct model {
 	bool no_memory;
 	struct kept answer[NAMES][TYPES], bogus[NAMES][TYPES],
 		failure[NAMES][TYPES], nxdomain[NAMES];
-	size_t hits, misses, stale_hits;
+	size_t hits, misses, stale_hits, snapshots, evicted;
+	struct mx_cache_config config;
+	struct files files;
 };
 
 static struct model model;
@@ -400,6 +406,96 @@ static void step_flush(uint32_t n)
 		assert_int_equal(got, want);
 }
 
+/* ---- a new process ---- */
+
+static bool ends_with_signatures(const struct kept *k)
+{
+	return k->state == MX_SECURE && k->has_signed_until &&
+		model.now / 1000 + WALL_S >= (int64_t)k->signed_until;
+}
+
+/* What of an answer there is after saving and loading. */
+static void restart_answer(struct kept *k)
+{
+	bool stale = k->may_stale && k->kind == MX_ANSWER_POSITIVE &&
+		signatures_hold(k) && age_s(k) - k->ttl_s < STALE_MAX_S;
+
+	k->there = k->there && k->stored <= model.now + SLACK_MS &&
+		(live(k) ? !ends_with_signatures(k) : stale);
+}
+
+/* What denies or doubts keeps stale answers back when it has run out. */
+static void restart_denial(struct kept *k, bool of_name)
+{
+	if (k->stored > model.now + SLACK_MS)
+		k->there = false;
+	if (!k->there || !of_name || !ends_with_signatures(k))
+		return;
+	if (age_s(k) == 0)
+		k->there = false;
+	else if (age_s(k) < k->ttl_s)
+		k->ttl_s = age_s(k);
+}
+
+static void restart_common(struct kept *k)
+{
+	k->told_to_refresh = false;
+	if (k->stored > model.now)
+		k->stored = model.now;
+}
+
+/* A later answer ends it; which of two is later, the file only knows by their
+ * times. */
+static void end_older(struct kept *k, const struct kept *answer)
+{
+	if (answer->there && answer->stored > k->stored)
+		k->there = false;
+}
+
+static void restart_model(void)
+{
+	for (uint32_t n = 0; n < NAMES; n++) {
+		restart_denial(&model.nxdomain[n], true);
+		restart_common(&model.nxdomain[n]);
+		for (uint32_t t = 0; t < TYPES; t++) {
+			struct kept *answer = &model.answer[n][t];
+			struct kept *bogus = &model.bogus[n][t];
+
+			restart_denial(bogus, false);
+			restart_common(bogus);
+			restart_answer(answer);
+			restart_common(answer);
+			end_older(bogus, answer);
+			end_older(&model.nxdomain[n], answer);
+			model.failure[n][t].there = false;
+		}
+	}
+}
+
+static void step_restart(void)
+{
+	struct mx_snapshot s = {
+		.file = model.files.file, .now = model.now,
+		.wall_ms = WALL_S * INT64_C(1000) + model.now,
+	};
+	struct mx_snapshot_saved saved;
+	struct mx_snapshot_loaded loaded;
+	struct mx_cache_stats stats;
+
+	assert_int_equal(mx_snapshot_save(model.cache, &s, &saved), MX_OK);
+	mx_cache_stats(model.cache, &stats);
+	model.evicted += stats.evicted;
+	cache_done(model.cache);
+	model.cache = NULL;
+	assert_int_equal(mx_cache_new(&model.config, &model.cache), MX_OK);
+	assert_int_equal(mx_snapshot_load(model.cache, &s, &loaded),
+			 MX_SNAPSHOT_READ);
+	assert_int_equal(loaded.damaged + loaded.refused + loaded.known, 0);
+	assert_int_equal(loaded.loaded + dropped(&loaded), saved.records);
+	restart_model();
+	model.snapshots++;
+}
+
 static size_t count_kept(void)
 {
 	size_t count = 0;
@@ -432,7 +528,9 @@ static void step(void)
 {
 	uint32_t n = below(NAMES), t = below(TYPES), dice = below(100);
 
-	if (dice < 35)
+	if (below(300) == 0)
+		step_restart();
+	else if (dice < 35)
 		step_get(n, t);
 	else if (dice < 45)
 		step_get_stale(n, t);
@@ -457,6 +555,7 @@ static void run(const char *what, size_t size_octets, bool constant)
 		.failure_ttl_min_s = FAILURE_MIN_S,
 		.failure_ttl_max_s = FAILURE_MAX_S,
 		.stale_max_s = STALE_MAX_S, .refresh_hits = REFRESH_HITS,
+		.will_load = true,
 	};
 	uint64_t seed = env_number("MX_SEED", 20240611);
 	uint64_t steps = env_number("MX_STEPS", 40000);
@@ -468,6 +567,8 @@ static void run(const char *what, size_t size_octets, bool constant)
 	model.random = seed;
 	model.now = 5000000;
 	model.may_evict = size_octets < 4 << 20;
+	model.config = config;
+	files_begin(&model.files);
 	assert_int_equal(mx_cache_new(&config, &model.cache), MX_OK);
 	memory_test_refuse = refuse_if_told;
 	for (uint64_t i = 0; i < steps; i++) {
@@ -480,9 +581,12 @@ static void run(const char *what, size_t size_octets, bool constant)
 	assert_true(model.hits > steps / 20);
 	assert_true(model.misses > 0);
 	assert_true(model.stale_hits > 0);
+	assert_true(model.snapshots > steps / 1000);
 	mx_cache_stats(model.cache, &stats);
-	assert_int_equal(stats.evicted > 0, model.may_evict);
+	model.evicted += stats.evicted;
+	assert_int_equal(model.evicted > 0, model.may_evict);
 	cache_done(model.cache);
+	files_end(&model.files);
 }
 
 static void with_room_for_all(void **state)

@@ -222,6 +222,39 @@ static void state_folder(void **state)
 	expect_error("user: root\nstate-dir: /proc/self\n", NULL, "t.conf:2: the account that mxbound works as...");
 }
 
+static void assert_snapshot_ends(const char *lines, const char *end)
+{
+	struct mx_config c;
+	const char *file;
+
+	load_ok(&c, lines);
+	file = mx_config_snapshot_file(&c);
+	if (end == NULL) {
+		assert_null(file);
+	} else {
+		assert_non_null(file);
+		assert_int_equal(file[0], '/');
+		assert_string_equal(file + strlen(file) - strlen(end), end);
+	}
+	mx_config_clear(&c);
+}
+
+/* Whether it can be written is not looked at: it is no reason not to start. */
+static void snapshot_file(void **state)
+{
+	(void)state;
+	assert_snapshot_ends("", NULL);
+	assert_int_equal(mkdir("for-snapshot", 0700), 0);
+	assert_snapshot_ends("user: root\nstate-dir: for-snapshot\n",
+			     "/for-snapshot/cache.snapshot");
+	assert_snapshot_ends("user: root\nstate-dir: for-snapshot\nsnapshot-file: here\n",
+			     "/here");
+	assert_snapshot_ends("user: root\nstate-dir: for-snapshot\nsnapshot-file: none\n",
+			     NULL);
+	assert_snapshot_ends("snapshot-file: none\n", NULL);
+	assert_snapshot_ends("snapshot-file: /none/such/file\n", "/none/such/file");
+}
+
 /* Root may do all, but mxbound will be another by then. */
 static void state_folder_of_the_account(void **state)
 {
@@ -256,6 +289,7 @@ int main(void)
 		cmocka_unit_test(root_hints),
 		cmocka_unit_test(trust_anchor),
 		cmocka_unit_test(state_folder),
+		cmocka_unit_test(snapshot_file),
 		cmocka_unit_test(state_folder_of_the_account),
 	};
 
