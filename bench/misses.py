@@ -27,6 +27,7 @@ OUTSTANDING = 100
 SIGNATURES = 3               # that must be checked for one of the names, see cold.py
 UNBOUND_MIN = 0.9            # to be held: our names a second by Unbound's
 PROFILE_HZ = 1999
+BUSY_MIN = 0.9               # else others had the processor, and names/s says little
 # Libraries whose time is that of signatures.
 CRYPTO = ("libhogweed", "libnettle", "libgmp", "libcrypto")
 
@@ -195,6 +196,12 @@ def ratio(runs, label, key="names_s"):
     return round(middle([a[key] / b[key] for a, b in zip(runs[label], runs["Unbound"])]), 3)
 
 
+def disturbed(servers):
+    """Of the two that are compared, those that had not all of their processor."""
+    return [name for name in ("mxbound", "Unbound")
+            if name in servers and servers[name]["busy"] < BUSY_MIN]
+
+
 def with_openssl(servers, cost):
     """What a libunbound linked with OpenSSL would give: every signature of a name
     that much cheaper, all else as measured."""
@@ -236,6 +243,9 @@ def table(report):
         lines.append(f"linked with OpenSSL, computed: {w['total_us']:.0f} us a name, "
                      f"{w['names_s']} names/s"
                      + (f", {w['ratio']:.2f} of Unbound" if "ratio" in w else ""))
+    for name in disturbed(report["servers"]):
+        lines.append(f"{name} had {report['servers'][name]['busy']:.0%} of its processor: names a "
+                     "second are no measure, CPU us/name is")
     found = report["ratios"].get("mxbound")
     if found:
         held = "held" if found >= UNBOUND_MIN else "missed"

@@ -229,6 +229,9 @@ def misses_rows(results, _):
         rows.append(Row("cold signed names a second", ours["names_s"], "/s",
                         f"Unbound {unbound['names_s']}", found,
                         f">= {misses.UNBOUND_MIN} x Unbound", found >= misses.UNBOUND_MIN))
+        rows.append(Row("CPU for one of them", ours["total_us"], "us",
+                        f"Unbound {unbound['total_us']:.0f}",
+                        ours["total_us"] / unbound["total_us"]))
         apart = results["servers"]["mxbound, front apart"]
         rows.append(Row("the same, front on the other processor", apart["names_s"], "/s",
                         f"Unbound {unbound['names_s']}",
@@ -243,7 +246,9 @@ def misses_rows(results, _):
 
 def misses_missing(results):
     missing = [] if "Unbound" in results["servers"] else ["Unbound"]
-    return missing + ([] if results["profile"] else ["perf"])
+    missing += [] if results["profile"] else ["perf"]
+    return missing + [f"a processor of its own for {name}, busy {results['servers'][name]['busy']}"
+                      for name in misses.disturbed(results["servers"])]
 
 
 # The order matters: lookup's lock is measured by the hit of hits, and memory of
