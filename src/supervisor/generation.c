@@ -407,7 +407,7 @@ static void start_child(struct generation *g, struct child *c, int ipv6, mx_inst
 	char name[CHILD_NAME_MAX];
 
 	c->condemned = NULL;
-	c->saving = false;
+	c->saving = c->save_owed = false;
 	c->pulse = (struct pulse){ .started = now };
 	if (!start_process(g, c)) {
 		child_name(c, name);
@@ -549,7 +549,8 @@ static void message(struct child *c, const struct mx_handover *m, int *ipv6, mx_
 		beat(c, now);
 		break;
 	case MX_HANDOVER_SAVED:
-		c->saved = m->a;
+		if (m->a == c->save_number)
+			c->save_owed = false;
 		break;
 	case MX_HANDOVER_SAVING:
 		c->saving = true;
@@ -704,17 +705,15 @@ bool generation_save(struct generation *g, unsigned number)
 	    front->control < 0 ||
 	    !outbox_put(front, MX_HANDOVER_SAVE, number, 0, -1))
 		return false;
-	front->saved = number - 1;
+	front->save_owed = true;
+	front->save_number = number;
 	generation_flush(g);
 	return true;
 }
 
-/* Numbers grow, and may wrap. */
-bool generation_saves(const struct generation *g, unsigned number)
+bool generation_saves(const struct generation *g)
 {
-	const struct child *front = &g->child[0];
-
-	return front->pid != 0 && (int)(front->saved - number) < 0;
+	return g->child[0].pid != 0 && g->child[0].save_owed;
 }
 
 bool generation_saves_last(const struct generation *g)

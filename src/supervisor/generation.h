@@ -36,7 +36,8 @@ struct child {
 	mx_instant died_at;    /* 0: never */
 	unsigned failed_starts; /* in a row, without getting ready */
 	bool saving;	       /* a front that writes its last snapshot */
-	unsigned saved;	       /* number of the last SAVE it has carried out */
+	bool save_owed;	       /* it has not said SAVED to the last SAVE, */
+	unsigned save_number;  /* which was this one */
 	struct outbox outbox;
 };
 
@@ -93,8 +94,9 @@ void generation_signal(struct generation *g, int number);
 void generation_drain(struct generation *g);
 /* Ask the front for a snapshot. False: there is none, or no snapshot-file. */
 bool generation_save(struct generation *g, unsigned number);
-/* It has not said yet that this is done. */
-bool generation_saves(const struct generation *g, unsigned number);
+/* It has not said yet that this is done. A front that was started since owes
+ * nothing. */
+bool generation_saves(const struct generation *g);
 /* Its front writes a snapshot before it ends. */
 bool generation_saves_last(const struct generation *g);
 /* Forgive silence: it was the supervisor that was away. */

@@ -188,7 +188,7 @@ static bool waits_for_snapshot(struct supervisor *s, mx_instant now)
 {
 	if (!s->save_awaited)
 		return false;
-	if (generation_saves(s->current, s->save_number) && now < s->save_until) {
+	if (generation_saves(s->current) && now < s->save_until) {
 		/* The check's own time is for what comes after. */
 		s->check.until = now + CHECK_MAX_MS;
 		return true;
@@ -548,7 +548,7 @@ int mx_supervisor_run(struct mx_config *config, int argc, char **argv)
 		.programs = { .folder = -1 },
 		.ipv6 = -1,
 		.check = { .program = -1, .output = -1 },
-		/* What was asked for before an exec has a smaller one. */
+		/* What was asked for before an exec has another one. */
 		.save_number = (unsigned)mx_clock_now(),
 	};
 

@@ -510,6 +510,22 @@ def test_children_deaf_to_sigterm(bed):
     assert not any(is_running(pid) for pid in children)
 
 
+def test_front_that_saves_is_given_time(bed):
+    """Longer than others, once it says that it writes its snapshot; but not
+    when somebody insists."""
+    bed.start()
+    bed.ask("deaf")
+    (front, *_) = bed.ask("saving")
+    bed.signal(signal.SIGTERM)
+    wait_until(lambda: children_of(bed.process.pid) == [front], "resolvers ended")
+    with pytest.raises(subprocess.TimeoutExpired):
+        bed.process.wait(4)              # MX_STOP_MAX_MS is 2 s
+    assert is_running(front)
+    bed.signal(signal.SIGTERM)
+    assert bed.end() == 0
+    assert not is_running(front)
+
+
 def test_terminal_that_goes_away(bed):
     pid, terminal = pty.fork()
     if pid == 0:
@@ -568,6 +584,45 @@ def take_over(bed):
     wait_until(lambda: not any(is_running(pid) for pid in before), "old children gone")
     bed.says("the last process of the other version is gone", count=count + 1)
     return bed.front()
+
+
+def test_snapshot_before_a_takeover(bed):
+    bed.write(snapshot_file=bed.folder / "snapshot")
+    bed.start()
+    bed.signal(signal.SIGUSR1)
+    bed.says("asked for a snapshot")
+    take_over(bed)
+    log = bed.log()
+    assert log.count("asked for a snapshot") == 2
+    assert log.rindex("asked for a snapshot") < log.index("taken over by mxbound")
+
+
+def test_no_snapshot_without_a_file(bed):
+    bed.start()
+    bed.signal(signal.SIGUSR1)
+    bed.says("SIGUSR1: there is no snapshot to write; set snapshot-file or state-dir")
+    take_over(bed)
+    assert "asked for a snapshot" not in bed.log()
+
+
+@pytest.mark.slow
+def test_takeover_does_not_wait_for_ever(bed):
+    bed.write(snapshot_file=bed.folder / "snapshot")
+    bed.start()
+    bed.ask("slow")
+    bed.signal(signal.SIGUSR2)
+    bed.says("the snapshot is not written within 15 s", 15 + PATIENCE_S)
+    bed.says("taken over by mxbound", PATIENCE_S * SLOW_START)
+
+
+def test_front_dies_while_a_takeover_waits(bed):
+    bed.write(snapshot_file=bed.folder / "snapshot")
+    bed.start()
+    (front, *_) = bed.ask("slow")
+    bed.signal(signal.SIGUSR2)
+    bed.says("asked for a snapshot")
+    os.kill(front, signal.SIGKILL)
+    bed.says("taken over by mxbound", PATIENCE_S * SLOW_START)
 
 
 class Load:

@@ -77,6 +77,11 @@ static void read_config(struct fake *f, int fd)
 	close(fd);
 }
 
+static void send_out(struct fake *f, enum mx_handover_type type, unsigned a)
+{
+	(void)mx_handover_send(f->control, &(struct mx_handover){ type, a, 0, -1 });
+}
+
 static void message(struct fake *f, const struct mx_handover *m)
 {
 	switch (m->type) {
@@ -102,6 +107,11 @@ static void message(struct fake *f, const struct mx_handover *m)
 	case MX_HANDOVER_DRAIN:
 		f->drain = true;
 		break;
+	case MX_HANDOVER_SAVE:
+		say(f, "asked for a snapshot");
+		if (!f->slow)
+			send_out(f, MX_HANDOVER_SAVED, m->a);
+		break;
 	case MX_HANDOVER_IPV6:
 		f->ipv6 = (int)m->a;
 		break;
@@ -122,11 +132,6 @@ void fake_control(struct fake *f)
 			return;
 		message(f, &m);
 	}
-}
-
-static void send_out(struct fake *f, enum mx_handover_type type, unsigned a)
-{
-	(void)mx_handover_send(f->control, &(struct mx_handover){ type, a, 0, -1 });
 }
 
 void fake_tick(struct fake *f)
@@ -170,6 +175,10 @@ bool fake_obey(struct fake *f, const char *word)
 	}
 	else if (strcmp(word, "quiet") == 0)
 		f->quiet = true;
+	else if (strcmp(word, "slow") == 0)
+		f->slow = true;
+	else if (strcmp(word, "saving") == 0)
+		send_out(f, MX_HANDOVER_SAVING, 0);
 	else
 		return false;
 	return true;

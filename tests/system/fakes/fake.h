@@ -20,7 +20,7 @@
 struct fake {
 	const char *role;
 	int control;
-	bool go, ready, drain, quiet;
+	bool go, ready, drain, quiet, slow; /* slow: never SAVED */
 	int ipv6; /* what the supervisor said; -1: nothing */
 	struct mx_config config;
 	int *udp, *tcp; /* by number of arrival */
@@ -36,7 +36,8 @@ void fake_control(struct fake *f);
 void fake_tick(struct fake *f);
 void fake_say_ipv6(struct fake *f, bool works);
 /* "exit 3", "stop", "spin", "hang", "segv", "quiet" (no heartbeat), "deaf" (to
- * SIGTERM): obeyed; false: another word. */
+ * SIGTERM), "saving" (says so), "slow" (no snapshot gets done): obeyed; false:
+ * another word. */
 bool fake_obey(struct fake *f, const char *word);
 
 #endif
