@@ -188,35 +188,43 @@ static void hear_tlsa(void *arg, struct mx_in rdata)
 		set->at[set->kept++] = tlsa;
 }
 
-static void pass_over(void *arg, struct mx_in rdata)
+static void hear_addresses(struct host *host, enum slot slot, bool given,
+			   const struct mx_key *key,
+			   const struct mx_route_answer *answer,
+			   struct mx_in *in)
 {
-	(void)arg;
-	(void)rdata;
+	struct family *family = &host->families[slot];
+	struct fact *fact = &host->facts[slot];
+	struct address_reading r = { family, slot == SLOT_AAAA, given,
+				     answer->state };
+	struct said said;
+
+	said_read(key, in, answer->form->ancount, hear_address, &r, &said);
+	fact->alias_count = said.alias_count;
+	family->final = said.final;
+	mx_name_lower(family->final.octets, family->final.len);
+	/* Positive, and nothing that can be read: that says no more than a
+	 * failure, least of all that there is nothing. */
+	if (family->count + family->nowhere + family->more == 0)
+		fact->kind = MX_ANSWER_FAILURE;
 }
 
 static void hear_host(struct host *host, enum slot slot, bool given,
 		      const struct mx_key *key,
 		      const struct mx_route_answer *answer, struct mx_in *in)
 {
-	struct fact *fact = &host->facts[slot];
-	uint16_t ancount = answer->form->ancount;
-	struct said said = { .alias_count = 0 };
+	struct tlsa_set *set;
+	struct said said;
 
 	if (slot <= SLOT_AAAA) {
-		struct family *family = &host->families[slot];
-		struct address_reading r = { family, slot == SLOT_AAAA, given,
-					     answer->state };
-
-		said_read(key, in, ancount, hear_address, &r, &said);
-		family->final = said.final;
-		mx_name_lower(family->final.octets, family->final.len);
-	} else if (slot == SLOT_CNAME) {
-		said_read(key, in, ancount, pass_over, NULL, &said);
-	} else {
-		said_read(key, in, ancount, hear_tlsa,
-			  &host->tlsa[slot - SLOT_TLSA_FINAL], &said);
+		hear_addresses(host, slot, given, key, answer, in);
+	} else if (slot >= SLOT_TLSA_FINAL) {
+		set = &host->tlsa[slot - SLOT_TLSA_FINAL];
+		said_read(key, in, answer->form->ancount, hear_tlsa, set,
+			  &said);
+		if (set->count == 0)
+			host->facts[slot].kind = MX_ANSWER_FAILURE;
 	}
-	fact->alias_count = said.alias_count;
 }
 
 /* ---- MTA-STS ---- */
@@ -305,8 +313,7 @@ bool route_has(const struct mx_route *route, const struct mx_key *key)
 
 /* ---- take it ---- */
 
-/* A positive answer without an RR that could be read says no more than a
- * failure: least of all that there is nothing. */
+/* As of addresses: positive, and nothing that can be read. */
 static bool says_nothing(const struct mx_route *route)
 {
 	return route->mx.kind == MX_ANSWER_POSITIVE &&
