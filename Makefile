@@ -8,6 +8,7 @@
 #   make differential    everything asked of mxbound and of Unbound
 #   make fuzz TIME=60    each fuzz target for that long (clang)
 #   make bench           figures beside the floor and the peers (bench-deps first)
+#   make libmxroute      the route engine as a library for other programs
 #   make docs            README's table of options, from the program
 #   make clean
 #
@@ -158,6 +159,58 @@ $(foreach f,$(FAKES),$(eval $(call fake_rules,$(f))))
 .PHONY: fakes
 fakes: $(FAKES:%=$(BUILD)/tests/fakes/mxbound-%)
 
+# ---- libmxroute: the route engine for other programs ----
+#
+# One object of all that it needs, in which only mx_route_* is left visible, so
+# that neither library can clash with what else its user links.
+.PHONY: libmxroute install-libmxroute
+libmxroute: $(BUILD)/libmxroute.a $(BUILD)/libmxroute.so $(BUILD)/libmxroute.pc \
+	$(BUILD)/example-route
+
+PIC_CFLAGS = $(filter-out -flto% -ffat-lto-objects,$(CFLAGS)) -fPIC
+pic_objects = $(foreach l,$(1),$(patsubst %.c,$(BUILD)/pic/%.o,$(call sources,$(l))))
+
+$(BUILD)/pic/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(call quiet,cc  )$(CC) $(CPPFLAGS) $(PIC_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/pic/libuses.a: $(call pic_objects,wire base)
+	@rm -f $@
+	$(call quiet,ar  )ar rcs $@ $^
+
+$(BUILD)/pic/mxroute.o: $(call pic_objects,mail) $(BUILD)/pic/libuses.a
+	$(call quiet,ld  )ld -r -o $@.all $^ && \
+		objcopy --wildcard --keep-global-symbol='mx_route_*' $@.all $@
+
+$(BUILD)/libmxroute.a: $(BUILD)/pic/mxroute.o
+	@rm -f $@
+	$(call quiet,ar  )ar rcs $@ $^
+
+$(BUILD)/libmxroute.so: $(BUILD)/pic/mxroute.o dist/libmxroute.map
+	$(call quiet,link)$(CC) $(PIC_CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libmxroute.so.0 \
+		-Wl,--version-script=dist/libmxroute.map -o $@ $<
+	@ln -sf $(@F) $@.0
+
+$(BUILD)/libmxroute.pc: dist/libmxroute.pc.in Makefile
+	@sed 's|@prefix@|$(PREFIX)|; s|@version@|$(VERSION)|' $< >$@
+
+# With the headers that are installed and nothing else of ours.
+$(BUILD)/example-route: docs/example-route.c include/mx_route.h include/mx_answer.h \
+		$(BUILD)/libmxroute.so
+	$(call quiet,link)$(CC) $(PIC_CFLAGS) $(LDFLAGS) -Iinclude -o $@ $< \
+		-L$(BUILD) -lmxroute -Wl,-rpath,'$$ORIGIN'
+
+PREFIX ?= /usr/local
+install-libmxroute: libmxroute
+	install -d $(DESTDIR)$(PREFIX)/include/mxbound $(DESTDIR)$(PREFIX)/lib/pkgconfig \
+		$(DESTDIR)$(PREFIX)/share/man/man3
+	install -m 644 include/mx_route.h include/mx_answer.h $(DESTDIR)$(PREFIX)/include/mxbound
+	install -m 644 $(BUILD)/libmxroute.a $(DESTDIR)$(PREFIX)/lib
+	install -m 755 $(BUILD)/libmxroute.so $(DESTDIR)$(PREFIX)/lib/libmxroute.so.0
+	ln -sf libmxroute.so.0 $(DESTDIR)$(PREFIX)/lib/libmxroute.so
+	install -m 644 $(BUILD)/libmxroute.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	install -m 644 docs/libmxroute.3 $(DESTDIR)$(PREFIX)/share/man/man3
+
 # ---- set up, run, test ----
 
 # A second make, so that what was just installed is found.
@@ -178,12 +231,12 @@ demo: setup-check
 	@MX_BUILD=$(BUILD) exec tests/lab/lab run --delay 20 -- tests/demo.py $(ARGS)
 
 check: setup-check
-	@$(MAKE) --no-print-directory $(PARALLEL) all fakes unit-programs
+	@$(MAKE) --no-print-directory $(PARALLEL) all fakes unit-programs libmxroute
 	@$(MAKE) --no-print-directory unit
 	@$(MAKE) --no-print-directory $(if $(wildcard tests/fuzz/rules.mk),fuzz-replay) system
 
 # The real programs, in the lab: a namespace of its own, nothing gets out.
-system: all fakes
+system: all fakes libmxroute
 	@MX_BUILD=$(BUILD) tests/lab/lab run -- \
 		/usr/bin/python3 -m pytest -q -p no:cacheprovider --timeout=180 $(PYTEST) tests/system
 
@@ -210,4 +263,4 @@ clean:
 
 -include tests/fuzz/rules.mk
 -include $(wildcard bench/*.mk)
--include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/obj $(BUILD)/pic -name '*.d' 2>/dev/null)

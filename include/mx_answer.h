@@ -29,6 +29,13 @@ enum mx_answer_kind {
 	MX_ANSWER_FAILURE, /* no body: resolution failed, RFC 9520 */
 };
 
+/* A name in wire format, uncompressed, with the root label; len 1..255. Case is
+ * kept. */
+struct mx_name {
+	uint8_t len;
+	uint8_t octets[MX_NAME_MAX];
+};
+
 /* What is asked. qname is in wire format, uncompressed, lower-cased, with
  * the root label. Borrowed wherever it is passed. */
 struct mx_key {

@@ -172,11 +172,7 @@ static inline struct mx_in mx_in_sub(struct mx_in *in, size_t len)
 
 /* ---- names, RFC 1035 section 3.1 and 4.1.4 ---- */
 
-/* Uncompressed wire format with the root label; len 1..255. Case is kept. */
-struct mx_name {
-	uint8_t len;
-	uint8_t octets[MX_NAME_MAX];
-};
+/* struct mx_name is in mx_answer.h. */
 
 /* Read a name, following pointers, each of which must point before the start
  * of the labels it follows, and not into the header. At most

@@ -15,6 +15,8 @@ FUZZ_MAX_LEN := 66000
 TIME ?= 60
 
 fuzz_layer_fuzz_mail_next := mail
+fuzz_layer_fuzz_mail_route := mail
+fuzz_layer_fuzz_mail_sts := mail
 fuzz_layer_fuzz_front_tcp := front
 fuzz_layer_fuzz_front_answer := front
 
