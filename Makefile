@@ -191,7 +191,10 @@ $(BUILD)/libmxroute.so: $(BUILD)/pic/mxroute.o dist/libmxroute.map
 		-Wl,--version-script=dist/libmxroute.map -o $@ $<
 	@ln -sf $(@F) $@.0
 
-$(BUILD)/libmxroute.pc: dist/libmxroute.pc.in Makefile
+# Anew each time: PREFIX may be another.
+.PHONY: $(BUILD)/libmxroute.pc
+$(BUILD)/libmxroute.pc: dist/libmxroute.pc.in
+	@mkdir -p $(@D)
 	@sed 's|@prefix@|$(PREFIX)|; s|@version@|$(VERSION)|' $< >$@
 
 # With the headers that are installed and nothing else of ours.

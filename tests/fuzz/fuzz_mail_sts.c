@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t len)
 
 		if (!policy.mx[i].wildcard) {
 			CHECK(mx_route_policy_matches(&policy, &host));
-		} else if (host.len + 2 <= MX_NAME_MAX) {
+		} else if (host.len + 2u <= MX_NAME_MAX) {
 			memmove(host.octets + 2, host.octets, host.len);
 			memcpy(host.octets, "\1x", 2);
 			host.len = (uint8_t)(host.len + 2);
