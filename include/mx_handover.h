@@ -18,7 +18,10 @@
 #define MX_HANDOVER_FD 3
 #define MX_HEARTBEAT_MS 100
 
-/*   message, direction, a, b, descriptor */
+/* A new version takes over with the old one's children still there, so a number
+ * stays what it is, and new ones come last.
+ *
+ *   message, direction, a, b, descriptor */
 enum mx_handover_type {
 	MX_HANDOVER_CONFIG = 1, /* to child: memfd of "key: value" lines */
 	MX_HANDOVER_UDP,	/* to front: a = worker, a bound socket */
@@ -29,14 +32,14 @@ enum mx_handover_type {
 	MX_HANDOVER_DRAIN,	/* to front: take nothing new, finish, exit */
 	MX_HANDOVER_READY,	/* from child */
 	MX_HANDOVER_HEARTBEAT,	/* from child */
+	MX_HANDOVER_IPV6,	/* from resolver: a = 1 works, 0 does not; to
+				   resolver at start: what the last one found */
 	MX_HANDOVER_SAVE,	/* to front: write the snapshot; a = number of
 				   this request */
 	MX_HANDOVER_SAVED,	/* from front, for each SAVE: a as there;
 				   b = 1 written, 0 not */
 	MX_HANDOVER_SAVING,	/* from front: told to end, it writes the
 				   snapshot first, so it takes longer */
-	MX_HANDOVER_IPV6,	/* from resolver: a = 1 works, 0 does not; to
-				   resolver at start: what the last one found */
 };
 
 struct mx_handover {

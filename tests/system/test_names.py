@@ -4,6 +4,7 @@ and are found in the cache. The authority tells in a TXT which octets it got.
 
 import random
 import struct
+import time
 
 import dns.message
 import dns.name
@@ -98,10 +99,14 @@ def server(authority):
 
 def check(server, wire, tcp=False):
     octets = query(wire, TXT, additional=[opt()])
-    got = server.exchange(octets, tcp)
-    end = 12 + len(wire) + 4
-    assert got[12:end] == octets[12:end], "question echoed octet for octet"
-    reply = dns.message.from_wire(got)
+    for _ in range(4):
+        got = server.exchange(octets, tcp)
+        end = 12 + len(wire) + 4
+        assert got[12:end] == octets[12:end], "question echoed octet for octet"
+        reply = dns.message.from_wire(got)
+        if reply.rcode() != dns.rcode.SERVFAIL:
+            break
+        time.sleep(1.2)     # a busy machine's authority is late; then the failure is kept
     assert reply.rcode() == dns.rcode.NOERROR
     assert reply.answer[0].name.to_wire() == wire, "owner in the asker's case"
     text = b"".join(reply.answer[0][0].strings).decode()
