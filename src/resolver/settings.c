@@ -87,9 +87,11 @@ const struct mx_setting mx_settings[] = {
 };
 const size_t mx_setting_count = sizeof mx_settings / sizeof mx_settings[0];
 
-/* The caches of all resolvers together may grow as large as the front's: they
- * hold what it holds, and what was needed to find and prove that. The front
- * answers what is asked twice, so more would not be used. */
+/* What is asked twice the front answers. The resolvers' caches are for what was
+ * needed to find and prove an answer: delegations, addresses, keys. Half of
+ * the front's for RRsets and an eighth for messages, over all resolvers, keep
+ * that for the zones asked about lately; with as much as the front has, most
+ * of it would be the same answers once more. */
 static uint64_t cache_share(const struct mx_config *config, unsigned divisor)
 {
 	uint64_t share =
@@ -106,9 +108,9 @@ static uint64_t number(const char *key, const struct mx_settings_input *input)
 	if (strcmp(key, "outgoing-range:") == 0)
 		return input->outgoing_range;
 	if (strcmp(key, "rrset-cache-size:") == 0)
-		return cache_share(config, 1);
-	if (strcmp(key, "msg-cache-size:") == 0)
 		return cache_share(config, 2);
+	if (strcmp(key, "msg-cache-size:") == 0)
+		return cache_share(config, 8);
 	if (strcmp(key, "cache-max-ttl:") == 0)
 		return config->ttl_max;
 	if (strcmp(key, "cache-max-negative-ttl:") == 0)

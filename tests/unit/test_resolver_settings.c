@@ -81,8 +81,8 @@ static void values_follow_the_configuration(void **state)
 		{ "do-ip4:", "yes" },
 		{ "do-ip6:", "no" },
 		{ "outgoing-range:", "99" },
-		{ "rrset-cache-size:", "536870912" },
-		{ "msg-cache-size:", "268435456" },
+		{ "rrset-cache-size:", "268435456" },
+		{ "msg-cache-size:", "67108864" },
 		{ "serve-expired:", "no" },
 	};
 
