@@ -9,6 +9,7 @@ add up.
 """
 
 import os
+import random
 import re
 import signal
 import socket
@@ -65,9 +66,19 @@ def wait_until(condition, seconds, what):
 
 
 def free_port(address="127.0.0.1"):
-    with socket.socket(socket.AF_INET) as tcp:
-        tcp.bind((address, 0))
-        return tcp.getsockname()[1]
+    """Free for TCP and UDP, and below the ports that the kernel gives to
+    clients: none of these may take it meanwhile."""
+    for _ in range(1000):
+        port = random.randrange(10000, 32000)
+        with socket.socket(socket.AF_INET) as tcp, \
+                socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            try:
+                tcp.bind((address, port))
+                udp.bind((address, port))
+                return port
+            except OSError:
+                pass
+    raise OSError("no port is free")
 
 
 class Mxbound:
