@@ -34,6 +34,7 @@ struct reader {
 	uint8_t *window, *record; /* record: aligned to 8 */
 	size_t at, end;		  /* in window */
 	size_t vain, since_asked;
+	size_t prepared, used; /* memory_prepare: octets in all, and of them */
 	bool eof, in_damage;
 	int64_t wall_minus_now_ms; /* see mx_snapshot.h, Time */
 };
@@ -160,7 +161,19 @@ static void set_age(const struct reader *r, struct record_read *a)
 	a->past.stored = stored < r->snapshot->now ? stored : r->snapshot->now;
 }
 
-static enum fate restore(struct reader *r, struct record_read *a)
+/* An entry is about as long as its record. A full cache frees as much as it
+ * takes. */
+static void prepare(struct reader *r, size_t octets)
+{
+	r->used += octets;
+	if (r->used + MEMORY_PREPARED / 8 < r->prepared ||
+	    r->prepared >= r->cache->octets_max)
+		return;
+	memory_prepare(&r->cache->memory);
+	r->prepared += MEMORY_PREPARED;
+}
+
+static enum fate restore(struct reader *r, struct record_read *a, size_t len)
 {
 	const struct mx_snapshot *snapshot = r->snapshot;
 
@@ -176,6 +189,7 @@ static enum fate restore(struct reader *r, struct record_read *a)
 		return FATE_refused;
 	if (run_out(r, a)) /* it may have lost may_stale */
 		return FATE_expired;
+	prepare(r, len);
 	switch (cache_restore(r->cache, &a->key, &a->answer, &a->past,
 			      snapshot->now)) {
 	case RESTORED:
@@ -204,7 +218,8 @@ static void take(struct reader *r, size_t len)
 	 * between or are gone. */
 	if ((uintptr_t)at % 8 != 0)
 		at = memcpy(r->record, at, len);
-	count(r, record_decode(at, len, &a) ? restore(r, &a) : FATE_refused);
+	count(r, record_decode(at, len, &a) ? restore(r, &a, len) :
+						FATE_refused);
 	pass(r, len);
 }
 

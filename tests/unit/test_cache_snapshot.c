@@ -291,6 +291,57 @@ static void a_smaller_cache(void **state)
 	files_end(&files);
 }
 
+/* Of many windows; what is damaged in two places costs two answers. */
+static void a_large_file(void **state)
+{
+	struct files files;
+	struct mx_cache *from = cache_to_load(64 << 20, false);
+	struct mx_cache *to = cache_to_load(64 << 20, false);
+	struct mx_snapshot_loaded loaded;
+	struct mx_answer a, denial;
+	struct test_key k;
+	uint8_t *octets;
+	char name[32];
+	size_t len;
+
+	(void)state;
+	files_begin(&files);
+	body_of_len(&plain, 300, 1, 3000);
+	body_clear(&full);
+	for (unsigned i = 0; i < 4000; i++) {
+		a = answer_of(&plain, NULL, 300);
+		snprintf(name, sizeof name, "n%u", i);
+		put(from, name, &a, NOW);
+		denial = nxdomain_of(&full, 300);
+		denial.state = MX_SECURE;
+		snprintf(name, sizeof name, "gone%u", i);
+		put(from, name, &denial, NOW);
+	}
+	assert_int_equal(save_at(from, &files, NOW), 8000);
+	assert_int_equal(load_at(to, &files, NOW).loaded, 8000);
+	for (unsigned i = 0; i < 4000; i++) {
+		snprintf(name, sizeof name, "n%u", i);
+		assert_same(from, to, key_of(&k, name, MX), true, NOW);
+		snprintf(name, sizeof name, "gone%u", i);
+		assert_same(from, to, key_of(&k, name, MX), true, NOW);
+	}
+	cache_done(to);
+
+	octets = file_read(files.file, &len);
+	assert_in_range(len, 12 << 20, 14 << 20);
+	octets[len / 3]++;
+	octets[len / 7 * 6]++;
+	file_write(files.file, octets, len);
+	free(octets);
+	to = cache_to_load(64 << 20, false);
+	loaded = load_at(to, &files, NOW);
+	assert_int_equal(loaded.loaded, 7998);
+	assert_int_equal(loaded.damaged, 2);
+	cache_done(from);
+	cache_done(to);
+	files_end(&files);
+}
+
 static void all_in_one_chain(void **state)
 {
 	struct files files;
@@ -715,6 +766,7 @@ int main(void)
 		cmocka_unit_test(hits_and_turns_go_on),
 		cmocka_unit_test(the_hot_set_stays_hot),
 		cmocka_unit_test(a_smaller_cache),
+		cmocka_unit_test(a_large_file),
 		cmocka_unit_test(all_in_one_chain),
 		cmocka_unit_test(a_new_boot),
 		cmocka_unit_test(clock_steps),
