@@ -41,6 +41,11 @@ void *memory_alloc(const struct memory *m, size_t octets)
 	return refused(octets) ? NULL : malloc(octets);
 }
 
+void memory_prepare(const struct memory *m)
+{
+	(void)m;
+}
+
 void *memory_alloc_table(const struct memory *m, size_t octets)
 {
 	void *table = NULL;
@@ -67,6 +72,12 @@ void memory_free_table(const struct memory *m, void *table, size_t octets)
 #else
 
 #include <jemalloc/jemalloc.h>
+#include <sys/mman.h>
+
+/* Linux 5.14; the C library may be older than the kernel. */
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 
 /* jemalloc's first class that is made of whole pages. */
 #define LARGE_MIN 16384u
@@ -120,6 +131,18 @@ size_t memory_charge(const struct memory *m, size_t octets)
 void *memory_alloc(const struct memory *m, size_t octets)
 {
 	return refused(octets) ? NULL : mallocx(octets, m->flags);
+}
+
+/* What is freed jemalloc hands out before it asks the system for more. Not too
+ * large a block, or it is kept whole for a while (lg_extent_max_active_fit). */
+void memory_prepare(const struct memory *m)
+{
+	void *block = mallocx(MEMORY_PREPARED, m->flags | MALLOCX_ALIGN(PAGE));
+
+	if (block == NULL)
+		return;
+	(void)madvise(block, MEMORY_PREPARED, MADV_POPULATE_WRITE);
+	sdallocx(block, MEMORY_PREPARED, m->flags | MALLOCX_ALIGN(PAGE));
 }
 
 void *memory_alloc_table(const struct memory *m, size_t octets)

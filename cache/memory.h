@@ -31,6 +31,10 @@ size_t memory_charge(const struct memory *m, size_t octets);
 
 /* NULL: none left. */
 void *memory_alloc(const struct memory *m, size_t octets);
+/* The next MEMORY_PREPARED octets or so can be had without page faults. Those
+ * cost more than all else where much is put at once. A hint: may do nothing. */
+#define MEMORY_PREPARED (256u * 1024u)
+void memory_prepare(const struct memory *m);
 /* Zeroed, and on a cache line of its own. */
 void *memory_alloc_table(const struct memory *m, size_t octets);
 /* octets: as asked for. NULL is allowed. */

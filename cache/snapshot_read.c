@@ -5,15 +5,9 @@
  * wrong, the next one is looked for, octet by octet; how much work goes into
  * records that are none is bounded, so that no file can keep the loader busy
  * for long.
- *
- * When what denies or doubts is loaded, which comes first, a second thread
- * takes the latter half of a large file. It finds its first record as any
- * record behind damage is found.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -23,8 +17,6 @@
 
 #define WINDOW (512u * 1024u)
 #define GO_ON_OCTETS (1u << 20)
-/* So much of answers is worth a second thread. */
-#define SPLIT_OCTETS (4u << 20)
 /* Octets summed up in vain, beyond which a file is not worth it. */
 #define VAIN_OCTETS_MAX (16u << 20)
 /* A clock is set back by so much all the time, to be right. */
@@ -38,15 +30,11 @@ struct reader {
 	const struct mx_snapshot *snapshot;
 	struct mx_snapshot_loaded *loaded;
 	struct snapshot_head head;
-	int fd; /* shared: its position is not used */
-	_Atomic bool *stop; /* shared: go_on said so */
-	bool second;	    /* of two; only the first asks go_on */
-	bool answers;	    /* the first of them has come */
-	uint64_t base;	    /* where in the file the window is */
-	uint64_t to;	    /* no record is taken that starts here or later */
+	int fd;
 	uint8_t *window, *record; /* record: aligned to 8 */
 	size_t at, end;		  /* in window */
 	size_t vain, since_asked;
+	size_t prepared, used; /* memory_prepare: octets in all, and of them */
 	bool eof, in_damage;
 	int64_t wall_minus_now_ms; /* see mx_snapshot.h, Time */
 };
@@ -71,11 +59,9 @@ static bool fill(struct reader *r)
 		return true;
 	memmove(r->window, r->window + r->at, r->end - r->at);
 	r->end -= r->at;
-	r->base += r->at;
 	r->at = 0;
 	while (r->end < WINDOW && !r->eof) {
-		ssize_t got = pread(r->fd, r->window + r->end, WINDOW - r->end,
-				    (off_t)(r->base + r->end));
+		ssize_t got = read(r->fd, r->window + r->end, WINDOW - r->end);
 
 		if (got < 0 && errno == EINTR)
 			continue;
@@ -175,14 +161,25 @@ static void set_age(const struct reader *r, struct record_read *a)
 	a->past.stored = stored < r->snapshot->now ? stored : r->snapshot->now;
 }
 
-static enum fate restore(struct reader *r, struct record_read *a)
+/* An entry is about as long as its record. A full cache frees as much as it
+ * takes. */
+static void prepare(struct reader *r, size_t octets)
+{
+	r->used += octets;
+	if (r->used + MEMORY_PREPARED / 8 < r->prepared ||
+	    r->prepared >= r->cache->octets_max)
+		return;
+	memory_prepare(&r->cache->memory);
+	r->prepared += MEMORY_PREPARED;
+}
+
+static enum fate restore(struct reader *r, struct record_read *a, size_t len)
 {
 	const struct mx_snapshot *snapshot = r->snapshot;
 
 	if (a->stored_wall_ms > snapshot->wall_ms + SLACK_MS)
 		return FATE_future;
 	set_age(r, a);
-	r->answers = r->answers || cache_slot(&a->answer) == SLOT_ANSWER;
 	if (run_out(r, a))
 		return FATE_expired;
 	if (signature_ended(&a->answer, snapshot->wall_ms) && !end_now(r, a))
@@ -192,6 +189,7 @@ static enum fate restore(struct reader *r, struct record_read *a)
 		return FATE_refused;
 	if (run_out(r, a)) /* it may have lost may_stale */
 		return FATE_expired;
+	prepare(r, len);
 	switch (cache_restore(r->cache, &a->key, &a->answer, &a->past,
 			      snapshot->now)) {
 	case RESTORED:
@@ -220,7 +218,8 @@ static void take(struct reader *r, size_t len)
 	 * between or are gone. */
 	if ((uintptr_t)at % 8 != 0)
 		at = memcpy(r->record, at, len);
-	count(r, record_decode(at, len, &a) ? restore(r, &a) : FATE_refused);
+	count(r, record_decode(at, len, &a) ? restore(r, &a, len) :
+						FATE_refused);
 	pass(r, len);
 }
 
@@ -229,23 +228,12 @@ static bool go_on(struct reader *r)
 	if (r->since_asked < GO_ON_OCTETS)
 		return true;
 	r->since_asked = 0;
-	if (!r->second && r->snapshot->go_on != NULL &&
-	    !r->snapshot->go_on(r->snapshot->arg))
-		atomic_store(r->stop, true);
-	return !atomic_load(r->stop);
+	return r->snapshot->go_on == NULL ||
+		r->snapshot->go_on(r->snapshot->arg);
 }
 
-static uint64_t offset(const struct reader *r)
-{
-	return r->base + r->at;
-}
-
-/* Up to `to`; or, if nothing but denials has come so far, to the first answer.
- */
 static enum mx_snapshot_verdict read_records(struct reader *r)
 {
-	bool denials = !r->answers;
-
 	for (;;) {
 		size_t len;
 
@@ -253,8 +241,7 @@ static enum mx_snapshot_verdict read_records(struct reader *r)
 			r->loaded->error = errno;
 			return MX_SNAPSHOT_UNREADABLE;
 		}
-		if (r->at == r->end || offset(r) >= r->to ||
-		    (denials && r->answers))
+		if (r->at == r->end)
 			return MX_SNAPSHOT_READ;
 		if (!go_on(r) || r->vain > VAIN_OCTETS_MAX)
 			return MX_SNAPSHOT_GIVEN_UP;
@@ -264,87 +251,6 @@ static enum mx_snapshot_verdict read_records(struct reader *r)
 		else
 			skip_damage(r);
 	}
-}
-
-/* ---- two threads ---- */
-
-static bool rooms_new(struct reader *r)
-{
-	r->window = malloc(WINDOW);
-	r->record = malloc(RECORD_MAX);
-	return r->window != NULL && r->record != NULL;
-}
-
-static void rooms_free(struct reader *r)
-{
-	free(r->record);
-	free(r->window);
-}
-
-struct second {
-	struct reader reader;
-	struct mx_snapshot_loaded loaded;
-	enum mx_snapshot_verdict verdict;
-	pthread_t thread;
-};
-
-static void *read_second(void *arg)
-{
-	struct second *s = arg;
-
-	s->verdict = read_records(&s->reader);
-	return NULL;
-}
-
-/* False: the first one has to do it all. */
-static bool second_start(struct second *s, const struct reader *first,
-			 uint64_t from)
-{
-	*s = (struct second){ .reader = *first };
-	s->reader.loaded = &s->loaded;
-	s->reader.second = true;
-	s->reader.base = from;
-	s->reader.at = s->reader.end = s->reader.vain = 0;
-	/* It begins in the middle of a record: that is no damage. */
-	s->reader.in_damage = true;
-	if (rooms_new(&s->reader) &&
-	    pthread_create(&s->thread, NULL, read_second, s) == 0)
-		return true;
-	rooms_free(&s->reader);
-	return false;
-}
-
-static void second_end(struct second *s, struct mx_snapshot_loaded *sum)
-{
-	pthread_join(s->thread, NULL);
-	rooms_free(&s->reader);
-#define X(name, text) sum->name += s->loaded.name;
-	MX_SNAPSHOT_FATES(X)
-#undef X
-	if (s->loaded.error != 0)
-		sum->error = s->loaded.error;
-}
-
-static enum mx_snapshot_verdict read_answers(struct reader *r, uint64_t size)
-{
-	uint64_t left = size > offset(r) ? size - offset(r) : 0;
-	uint64_t middle = offset(r) + left / 2;
-	enum mx_snapshot_verdict verdict;
-	struct second second;
-
-	if (left < SPLIT_OCTETS || !second_start(&second, r, middle))
-		return read_records(r);
-	r->to = middle;
-	verdict = read_records(r);
-	second_end(&second, r->loaded);
-	return verdict != MX_SNAPSHOT_READ ? verdict : second.verdict;
-}
-
-static enum mx_snapshot_verdict read_all(struct reader *r, uint64_t size)
-{
-	enum mx_snapshot_verdict verdict = read_records(r);
-
-	return verdict == MX_SNAPSHOT_READ ? read_answers(r, size) : verdict;
 }
 
 /* ---- the file ---- */
@@ -391,7 +297,7 @@ static bool is_ours(const struct stat *st)
 		(st->st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
-static enum mx_snapshot_verdict open_file(struct reader *r, uint64_t *ret_size)
+static enum mx_snapshot_verdict open_file(struct reader *r)
 {
 	struct stat st;
 
@@ -404,24 +310,25 @@ static enum mx_snapshot_verdict open_file(struct reader *r, uint64_t *ret_size)
 		r->loaded->error = errno;
 		return MX_SNAPSHOT_UNREADABLE;
 	}
-	*ret_size = (uint64_t)st.st_size;
 	return is_ours(&st) ? MX_SNAPSHOT_READ : MX_SNAPSHOT_OWNER;
 }
 
 static enum mx_snapshot_verdict load(struct reader *r)
 {
-	uint64_t size = 0;
-	enum mx_snapshot_verdict verdict = open_file(r, &size);
+	enum mx_snapshot_verdict verdict = open_file(r);
 
-	if (!rooms_new(r)) {
+	r->window = malloc(WINDOW);
+	r->record = malloc(RECORD_MAX);
+	if (r->window == NULL || r->record == NULL) {
 		r->loaded->error = ENOMEM;
 		verdict = MX_SNAPSHOT_UNREADABLE;
 	}
 	if (verdict == MX_SNAPSHOT_READ)
 		verdict = read_head(r);
 	if (verdict == MX_SNAPSHOT_READ)
-		verdict = read_all(r, size);
-	rooms_free(r);
+		verdict = read_records(r);
+	free(r->record);
+	free(r->window);
 	if (r->fd >= 0)
 		close(r->fd);
 	return verdict;
@@ -431,10 +338,8 @@ enum mx_snapshot_verdict mx_snapshot_load(struct mx_cache *cache,
 					  const struct mx_snapshot *snapshot,
 					  struct mx_snapshot_loaded *ret)
 {
-	_Atomic bool stop = false;
 	struct reader r = { .cache = cache, .snapshot = snapshot,
-			    .loaded = ret, .fd = -1, .stop = &stop,
-			    .to = UINT64_MAX };
+			    .loaded = ret, .fd = -1 };
 	enum mx_snapshot_verdict verdict;
 
 	*ret = (struct mx_snapshot_loaded){ 0 };

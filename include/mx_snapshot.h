@@ -18,8 +18,7 @@
  * Order    what was put since the cache was made wins, whatever the file
  *          says of its name.
  * Memory   some hundred KiB while a call lasts, however large the cache.
- * Threads  a thread of its own beside any that use the cache; load starts a
- *          second one for half of a large file. One shard lock
+ * Threads  a thread of its own beside any that use the cache. One shard lock
  *          at a time: for some 64 entries when saving, for one when loading.
  *          A lock is never held across a callback or system call.
  * Errors   save: errno tells. load has no errors, only verdicts: nothing in a
@@ -46,11 +45,9 @@ struct mx_snapshot {
 	mx_instant now;
 	int64_t wall_ms;
 	uint8_t boot[MX_SNAPSHOT_BOOT_LEN];
-	/* Called after each MiB, by the thread that called us; may wait.
-	 * False: give up. NULL: go on. */
+	/* Called after each MiB; may wait. False: give up. NULL: go on. */
 	bool (*go_on)(void *arg);
-	/* load: whether an answer may be used. Called by two threads at once
-	 * that share arg. May take may_stale away. qtype
+	/* load: whether an answer may be used. May take may_stale away. qtype
 	 * is 0 for the NXDOMAIN of a name, which answers all types. */
 	bool (*check)(void *arg, const struct mx_key *key,
 		      struct mx_answer *answer);

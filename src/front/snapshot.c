@@ -27,6 +27,7 @@ struct snapshot {
 	const char *file;
 	struct mx_cache *cache;
 	struct stale_rules *rules;
+	struct mx_check_room room;
 	struct mx_snapshot what;
 	mx_instant part_began; /* of the MiB under way */
 	bool rests;	       /* between parts */
@@ -115,12 +116,11 @@ static uint32_t least(uint64_t a, uint64_t b)
 	return (uint32_t)(a < b ? a : b);
 }
 
-/* Today's settings hold for yesterday's answers too. Two threads ask. */
+/* Today's settings hold for yesterday's answers too. */
 static bool check(void *arg, const struct mx_key *key, struct mx_answer *answer)
 {
-	const struct snapshot *s = arg;
+	struct snapshot *s = arg;
 	const struct mx_config *c = s->config;
-	struct mx_check_room room;
 	uint64_t most_s = answer->state == MX_BOGUS ? c->bogus_ttl_max :
 		answer->kind != MX_ANSWER_POSITIVE ? c->negative_ttl_max :
 						     c->ttl_max;
@@ -128,7 +128,7 @@ static bool check(void *arg, const struct mx_key *key, struct mx_answer *answer)
 	answer->may_stale = answer->may_stale && stale_allowed(s->rules, key);
 	return key->qtype != MX_TYPE_ANY && answer->ttl_s <= most_s &&
 	       mx_answer_check(key, answer, least(c->ttl_max, UINT32_MAX),
-			       &room) == MX_OK;
+			       &s->room) == MX_OK;
 }
 
 /* ---- loading ---- */

@@ -291,8 +291,7 @@ static void a_smaller_cache(void **state)
 	files_end(&files);
 }
 
-/* Two threads load it, each its half; a change in each half costs one answer
- * each. */
+/* Of many windows; what is damaged in two places costs two answers. */
 static void a_large_file(void **state)
 {
 	struct files files;
