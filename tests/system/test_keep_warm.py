@@ -7,7 +7,7 @@ import dns.flags
 import dns.rcode
 import pytest
 
-from mxbound import PATIENCE, Mxbound, wait_until
+from mxbound import PATIENCE, SANITIZED, Mxbound, wait_until
 from test_lookup import ZONE, in_own
 
 TTL_S = 6                        # longer than the least interval of five seconds
@@ -62,6 +62,12 @@ def test_kept_without_any_client():
         assert counters["warmed"] >= 9
 
 
+# Half a minute of waiting for TTLs; sanitizers see the same code in the others
+# and in tests/unit.
+slow = pytest.mark.skipif(SANITIZED, reason="waits long, and no longer for a sanitizer")
+
+
+@slow
 def test_follows_a_new_mx():
     mail = f"moves.{ZONE}"
     rdata = {(mail, "MX"): [f"10 old.{ZONE}"]}
@@ -77,6 +83,7 @@ def test_follows_a_new_mx():
         assert authority.count(f"old.{ZONE}") <= old + 1   # perhaps on its way
 
 
+@slow
 def test_a_dead_domain_costs_little():
     """One that answers is kept while another is silent; nothing is counted or
     kept as a client's failure."""

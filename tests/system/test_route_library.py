@@ -11,6 +11,7 @@ import ipaddress
 import re
 import shutil
 import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -115,11 +116,21 @@ def example(server, domain):
     return outcome, done.returncode, rest.splitlines()[1:], done.stdout
 
 
+def patient_example(server, row):
+    """Try again means that: what came late is in the cache then."""
+    for _ in range(3):
+        said = example(server, row.name)
+        if said[0] != "try-again" or expected(row) in (None, "try-again"):
+            break
+        time.sleep(2)
+    return said
+
+
 def test_each_mail_domain(server):
     """All rows at once: those whose servers are silent take their time."""
     status = {"deliver": 0, "try-again": 2}
     with ThreadPoolExecutor(8) as pool:
-        said = list(pool.map(lambda row: example(server, row.name), MAIL))
+        said = list(pool.map(lambda row: patient_example(server, row), MAIL))
     wrong = []
     compared = 0
     for row, (outcome, code, _, text) in zip(MAIL, said):
