@@ -29,6 +29,11 @@
 
 #define EXIT_CONFIG 2
 
+/* Checking signatures must not keep the front from its hits where both want the
+ * same processor: at nice 0 one hit in twenty waited for over a millisecond
+ * beside 1,200 cold signed names a second, with this one in a hundred did. */
+#define NICE 10
+
 /* Questions the front has given up may still be worked on here, and its
  * prefetches come on top: room beyond its own bound. */
 #define OUTSTANDING_SLACK 1024
@@ -655,6 +660,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGINT, SIG_IGN); /* Ctrl-C is the supervisor's to handle */
 	signal(SIGTERM, on_terminate);
+	(void)setpriority(PRIO_PROCESS, 0, NICE);
 	if (make_loop(&r) && mx_library_log_open() == MX_OK && set_up(&r) &&
 	    begin(&r))
 		event_base_dispatch(r.base);
