@@ -71,9 +71,7 @@ static void arm_refresh(struct mx_lookups *l, mx_instant now)
 	mx_instant least = l->refreshing < REFRESHING_MAX ? 0
 							  : REFRESHING_FULL_MS;
 	mx_instant wait = at - now > least ? at - now : least;
-	struct timeval tv = { .tv_sec = wait / 1000,
-			      .tv_usec = wait % 1000 * 1000 };
-	evtimer_add(l->refresh_timer, &tv);
+	timer_start(l->refresh_timer, wait);
 }
 
 void lookups_refresh_due(evutil_socket_t fd, short what, void *arg)

@@ -23,9 +23,7 @@ void deadlines_arm(struct mx_lookups *l, mx_instant now)
 		return;
 
 	mx_instant wait = at > now ? at - now : 0;
-	struct timeval tv = { .tv_sec = wait / 1000,
-			      .tv_usec = wait % 1000 * 1000 };
-	evtimer_add(l->timer, &tv);
+	timer_start(l->timer, wait);
 }
 
 static struct mx_lookup_result late_result(const struct mx_lookups *l,

@@ -35,6 +35,15 @@ extern uint8_t front_hash_key[crypto_shorthash_KEYBYTES];
 	} while (0)
 #include <uthash.h>
 
+/* The timer fires after wait_ms, not negative; it forgets what it was set to. */
+static inline void timer_start(struct event *timer, mx_instant wait_ms)
+{
+	struct timeval tv = { .tv_sec = wait_ms / 1000,
+			      .tv_usec = wait_ms % 1000 * 1000 };
+
+	evtimer_add(timer, &tv);
+}
+
 /* ---- limits.c: who may ask, and how much; shared by all workers ---- */
 
 struct mx_limits;

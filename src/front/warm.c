@@ -54,10 +54,8 @@ static void ask_due(struct warm *warm);
 static void arm(struct warm_question *q, mx_instant now)
 {
 	mx_instant wait = q->at > now ? q->at - now : 0;
-	struct timeval tv = { .tv_sec = wait / 1000,
-			      .tv_usec = wait % 1000 * 1000 };
 
-	evtimer_add(q->timer, &tv);
+	timer_start(q->timer, wait);
 }
 
 static void rest_until(struct warm_question *q, mx_instant at, mx_instant now)

@@ -30,8 +30,9 @@
 #define EXIT_CONFIG 2
 
 /* Checking signatures must not keep the front from its hits where both want the
- * same processor: at nice 0 one hit in twenty waited for over a millisecond
- * beside 1,200 cold signed names a second, with this one in a hundred did. */
+ * same processor: with nice 0 one hit in twenty waited for over a millisecond
+ * beside 1,200 cold signed names a second, with this less than one in a
+ * hundred (make bench-latency). */
 #define NICE 10
 
 /* Questions the front has given up may still be worked on here, and its

@@ -6,7 +6,6 @@ The fake front answers "ID TEXT" with "ID PID TEXT", over UDP and TCP.
 
 import os
 import pty
-import random
 import re
 import shutil
 import signal
@@ -18,6 +17,8 @@ import time
 from pathlib import Path
 
 import pytest
+
+from mxbound import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / os.environ.get("MX_BUILD", "build")
@@ -41,21 +42,6 @@ def wait_until(condition, what, seconds=PATIENCE_S):
         if time.monotonic() >= end:
             pytest.fail(f"not within {seconds} s: {what() if callable(what) else what}")
         time.sleep(0.005)
-
-
-def free_port():
-    """Below those that the kernel gives to clients: a connection of one that
-    has just ended keeps a port from listeners for a minute."""
-    while True:
-        port = random.randrange(20000, 32000)
-        with socket.socket(socket.AF_INET) as tcp, \
-                socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-            try:
-                tcp.bind(("127.0.0.1", port))
-                udp.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
 
 
 def is_running(pid):
