@@ -238,10 +238,9 @@ check: setup-check
 	@$(MAKE) --no-print-directory unit
 	@$(MAKE) --no-print-directory $(if $(wildcard tests/fuzz/rules.mk),fuzz-replay) system
 
-# The real programs, in the lab: a namespace of its own, nothing gets out.
+# The real programs, in the lab: namespaces of its own, nothing gets out.
 system: all fakes libmxroute
-	@MX_BUILD=$(BUILD) tests/lab/lab run -- \
-		/usr/bin/python3 -m pytest -q -p no:cacheprovider --timeout=180 $(PYTEST) tests/system
+	@MX_BUILD=$(BUILD) /usr/bin/python3 tests/system/run.py $(PYTEST)
 
 # ---- and the rest ----
 

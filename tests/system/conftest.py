@@ -2,13 +2,16 @@
 
 The tests run inside the lab:
 
-    tests/lab/lab run -- /usr/bin/python3 -m pytest -q tests/system
+    tests/lab/lab run -- /usr/bin/python3 -m pytest -q tests/system/test_tcp.py
+
+or all, in several labs at once: tests/system/run.py
 """
 
 import os
 
 import pytest
 
+import share
 from mxbound import Mxbound
 
 if "LAB_CONTROL" in os.environ:
@@ -23,6 +26,14 @@ def pytest_sessionstart(session):
     if "LAB_CONTROL" not in os.environ:
         pytest.exit("these tests need the lab: tests/lab/lab run -- "
                     "/usr/bin/python3 -m pytest -q tests/system", returncode=2)
+
+
+def pytest_runtestloop(session):
+    if share.CLAIMS not in os.environ or session.config.option.collectonly \
+            or session.testsfailed:
+        return None                    # as pytest does it
+    share.run(session)
+    return True
 
 
 @pytest.fixture

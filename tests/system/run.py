@@ -1,0 +1,96 @@
+#!/usr/bin/python3
+"""All system tests, in several labs at once: run.py [pytest's arguments...]
+
+Most of the time a test waits, for a TTL or for a time-out, so as many labs as
+there are processors, and two more, make short work of them. Each lab has its own
+namespaces; nobody sees another's servers or ports. MX_LABS=1: one after another.
+"""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from share import CLAIMS
+
+HERE = Path(__file__).resolve().parent
+LAB = HERE.parent / "lab" / "lab"
+CANNOT = 77                      # the lab's word for: not on this machine
+
+
+def start(number, claims, logs, arguments):
+    log = open(logs / f"lab{number}", "w")
+    command = [LAB, "run", "--", sys.executable, "-m", "pytest", "-q",
+               "-p", "no:cacheprovider", "--timeout=180", *arguments, HERE]
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                            env={**os.environ, CLAIMS: str(claims)})
+
+
+def report_progress(claims, told):
+    """A line for each file that has been finished since."""
+    for path in sorted(claims.glob("test_*.py")):
+        text = path.read_text() if path.name not in told else ""
+        if text:
+            told.add(path.name)
+            done = json.loads(text)
+            failed = f", {done['failed']} failed" if done["failed"] else ""
+            print(f"{path.name:26} {done['tests']:5} tests{failed}, {done['seconds']:.0f} s",
+                  flush=True)
+
+
+def wait(labs, claims):
+    told = set()
+    while any(lab.poll() is None for lab in labs):
+        time.sleep(0.2)
+        report_progress(claims, told)
+    report_progress(claims, told)
+    return told
+
+
+def print_log(path):
+    """Without the dots; of a lab where all went well just the last line."""
+    lines = [line for line in path.read_text(errors="replace").splitlines()
+             if not re.fullmatch(r"[.sxXFE]+ *(\[ *\d+%\])?", line)]
+    well = lines and re.match(r"=* ?\d+ passed", lines[-1]) and \
+        "failed" not in lines[-1] and "error" not in lines[-1]
+    print("\n".join(lines[-1:] if well else lines))
+
+
+def missing(claims, told):
+    """Files that nobody finished."""
+    everything = claims / "all"
+    names = everything.read_text().split() if everything.exists() else ["every file"]
+    return [name for name in names if name not in told]
+
+
+def main(arguments):
+    count = int(os.environ.get("MX_LABS") or os.cpu_count() + 2)
+    with tempfile.TemporaryDirectory(prefix="mxbound-tests-") as folder:
+        claims, logs = Path(folder) / "claims", Path(folder) / "logs"
+        claims.mkdir()
+        logs.mkdir()
+        labs = [start(n, claims, logs, arguments) for n in range(count)]
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda *_: [lab.terminate() for lab in labs])
+        try:
+            told = wait(labs, claims)
+        except KeyboardInterrupt:      # the terminal's Ctrl-C reaches the labs too
+            told = wait(labs, claims)
+        for path in sorted(logs.iterdir()):
+            print_log(path)
+        ends = [lab.returncode for lab in labs]
+        if not any(ends) and (left := missing(claims, told)):
+            print("not run:", *left, file=sys.stderr)
+            return 1
+        if all(end == CANNOT for end in ends):
+            return CANNOT
+        return next((end for end in ends if end), 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
