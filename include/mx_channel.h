@@ -5,7 +5,11 @@
  * again (mx_ingest.h): the resolver is not trusted.
  *
  *   question   u32 id | u16 qtype | u16 qclass | QNAME in wire format
+ *   answers    one or more of: u32 len | answer
  *   answer     u32 id | u8 status | u8 sec | u16 why_len | why | packet
+ *
+ * One question a datagram, but as many answers as were there at the same time:
+ * a resolver that is busy would else wake the front for each.
  *
  * Numbers are in network order, like everything mx_wire.h reads and writes.
  * The codecs are in src/wire/channel_message.c, since both ends use them.
@@ -25,6 +29,8 @@ enum mx_channel_status {
 #define MX_CHANNEL_QUESTION_MAX (8 + MX_NAME_MAX)
 #define MX_CHANNEL_WHY_MAX 1024u
 #define MX_CHANNEL_ANSWER_MAX (8 + MX_CHANNEL_WHY_MAX + MX_MESSAGE_MAX)
+#define MX_CHANNEL_LEN 4u /* octets that say how long an answer is */
+#define MX_CHANNEL_DATAGRAM_MAX (MX_CHANNEL_LEN + MX_CHANNEL_ANSWER_MAX)
 
 struct mx_channel_question {
 	uint32_t id;
@@ -54,6 +60,13 @@ enum mx_error mx_channel_unpack_question(const uint8_t *buf, size_t len,
 					 struct mx_channel_question *ret);
 size_t mx_channel_pack_answer_head(const struct mx_channel_answer *a,
 				   uint8_t *buf); /* all but packet */
+/* What stands before an answer of that length. */
+void mx_channel_pack_len(size_t answer_len, uint8_t buf[MX_CHANNEL_LEN]);
+/* Take the first answer's octets from a datagram's rest, which shrinks to what
+ * is after it. False: nothing is left, or a length that is longer than what is
+ * (*rest_len is not 0 then). */
+bool mx_channel_split(const uint8_t **rest, size_t *rest_len,
+		      const uint8_t **answer, size_t *answer_len);
 enum mx_error mx_channel_unpack_answer(const uint8_t *buf, size_t len,
 				       struct mx_channel_answer *ret);
 

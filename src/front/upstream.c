@@ -23,7 +23,7 @@ struct upstream {
 	int fd; /* -1: no resolver now */
 	struct event *readable, *writable;
 	TAILQ_HEAD(, mx_question) unsent;
-	uint8_t buf[MX_CHANNEL_ANSWER_MAX + 1];
+	uint8_t buf[MX_CHANNEL_DATAGRAM_MAX + 1];
 };
 
 static void disconnect(struct upstream *up)
@@ -38,17 +38,47 @@ static void disconnect(struct upstream *up)
 	up->fd = -1;
 }
 
-static void read_answers(struct upstream *up, int limit)
+static void say_malformed(size_t len, enum mx_error err)
 {
 	static struct mx_log_gate gate;
+
+	mx_log_limited(&gate, MX_LOG_WARNING,
+		       "dropped %zu octets from a resolver, a malformed message: %s",
+		       len, mx_error_text(err));
+}
+
+/* Returns how many answers were in the datagram. Callbacks run. */
+static int read_datagram(struct upstream *up, size_t len)
+{
+	const uint8_t *rest = up->buf, *octets;
+	size_t octets_len;
+	int count = 0;
+
+	for (; mx_channel_split(&rest, &len, &octets, &octets_len); count++) {
+		struct mx_channel_answer answer;
+		enum mx_error err = mx_channel_unpack_answer(
+			octets, octets_len, &answer);
+
+		if (err == MX_OK)
+			lookups_answer(up->owner, up->resolver, &answer);
+		else
+			say_malformed(octets_len, err);
+	}
+	if (len > 0)
+		say_malformed(len, MX_E_SHORT);
+	return count;
+}
+
+static void read_answers(struct upstream *up, int limit)
+{
 	int fd = up->fd;
 
-	for (int i = 0; i < limit; i++) {
+	while (limit > 0) {
 		ssize_t got = recv(fd, up->buf, sizeof(up->buf), 0);
-		struct mx_channel_answer answer;
 
 		if (got < 0 && errno == EAGAIN)
 			return;
+		limit--;
 		/* A resolver that died with questions unread: said once, and
 		 * before its last answers are given out. */
 		if (got < 0 && (errno == EINTR || errno == ECONNRESET))
@@ -57,14 +87,7 @@ static void read_answers(struct upstream *up, int limit)
 			disconnect(up);
 			return;
 		}
-		enum mx_error err = mx_channel_unpack_answer(
-			up->buf, (size_t)got, &answer);
-		if (err == MX_OK)
-			lookups_answer(up->owner, up->resolver, &answer);
-		else
-			mx_log_limited(&gate, MX_LOG_WARNING,
-				       "dropped a malformed message of %zd octets from a resolver: %s",
-				       got, mx_error_text(err));
+		limit -= read_datagram(up, (size_t)got);
 		if (up->fd != fd) /* a callback found it broken */
 			return;
 	}

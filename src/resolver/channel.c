@@ -1,10 +1,15 @@
 /* channel.c - questions of the front's workers, and answers to them.
  *
- *            receive (bounded per turn)           answered / too old
- *   socket ──────────────────────────► question ─────────────────────► socket
- *                                          │       full: queued, and no more
- *                                          ▼       is read until it drains
+ *            receive (bounded per turn)         answered / too old
+ *   socket ──────────────────────────► question ──────────► held ──────► socket
+ *                                          │          full: queued, and no more
+ *                                          ▼          is read until it drains
  *                                      libunbound
+ *
+ * Answers are held until nothing else is to be done, and go out in one
+ * datagram: validating takes so long that a busy resolver has several by then,
+ * and to wake the front costs more than to handle one. HELD_MS is the longest
+ * that one is held, and then the callback that just runs.
  *
  * A question belongs to the process, not to its channel: when the channel
  * goes, the question goes on with nobody to hear (libunbound's cache learns,
@@ -30,6 +35,9 @@
 #define RECEIVE_PER_TURN 32
 #define QUEUE_OCTETS_MAX (16u << 20)
 #define TICK_MS 250 /* how late a question may be given up */
+#define HELD_MAX 16 /* answers */
+#define HELD_OCTETS_MAX 16384u
+#define HELD_MS 1
 
 struct question {
 	struct mx_ask ask; /* first: the callback gets its address */
@@ -52,10 +60,14 @@ struct waiting {
 struct channel {
 	LIST_ENTRY(channel) next;
 	struct mx_channels *channels;
-	struct event *readable, *writable;
+	struct event *readable, *writable, *idle;
 	struct questions questions;
 	TAILQ_HEAD(, waiting) queue;
 	size_t queue_octets;
+	unsigned held_count;
+	size_t held_len;
+	mx_instant held_since;
+	uint8_t held[HELD_OCTETS_MAX];
 	unsigned worker;
 	int fd;
 };
@@ -74,7 +86,7 @@ struct mx_channels {
 
 static void channel_close(struct channel *channel);
 
-static bool queue_answer(struct channel *channel, const struct iovec part[2])
+static bool queue_datagram(struct channel *channel, const struct iovec part[2])
 {
 	size_t len = part[0].iov_len + part[1].iov_len;
 	struct waiting *w = malloc(sizeof *w + len);
@@ -117,10 +129,62 @@ static ssize_t send_parts(int fd, const struct iovec *part, size_t count)
 
 /* The socket may close under this; that is found by reading, so that nothing
  * is freed while libunbound is calling us. */
+static void send_datagram(struct channel *channel, const struct iovec part[2])
+{
+	static struct mx_log_gate gate;
+
+	if (TAILQ_EMPTY(&channel->queue) &&
+	    (send_parts(channel->fd, part, 2) >= 0 || !would_block(errno)))
+		return;
+	/* The front gives the questions up by itself. */
+	if (!queue_datagram(channel, part))
+		mx_log_limited(&gate, MX_LOG_ERROR,
+			       "out of memory: answers are lost");
+}
+
+static void send_held(struct channel *channel)
+{
+	const struct iovec part[2] = {
+		{ channel->held, channel->held_len }, { NULL, 0 },
+	};
+
+	if (channel->held_count == 0)
+		return;
+	send_datagram(channel, part);
+	channel->held_count = 0;
+	channel->held_len = 0;
+}
+
+static void on_idle(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	send_held(arg);
+}
+
+static void hold(struct channel *channel, const struct iovec part[2])
+{
+	uint8_t *end = channel->held + channel->held_len;
+
+	memcpy(end, part[0].iov_base, part[0].iov_len);
+	if (part[1].iov_len > 0)
+		memcpy(end + part[0].iov_len, part[1].iov_base,
+		       part[1].iov_len);
+	channel->held_len += part[0].iov_len + part[1].iov_len;
+	if (channel->held_count++ == 0) {
+		channel->held_since = mx_clock_now();
+		event_active(channel->idle, 0, 0);
+	}
+	if (channel->held_count == HELD_MAX ||
+	    mx_clock_now() - channel->held_since >= HELD_MS)
+		send_held(channel);
+}
+
 static void answer(struct channel *channel, struct mx_channel_answer *a)
 {
-	uint8_t head[8 + MX_CHANNEL_WHY_MAX];
+	uint8_t head[MX_CHANNEL_LEN + 8 + MX_CHANNEL_WHY_MAX];
 	struct iovec part[2];
+	size_t head_len, len;
 
 	if (channel->queue_octets + a->packet_len > QUEUE_OCTETS_MAX) {
 		a->status = MX_CHANNEL_FAILED;
@@ -130,20 +194,19 @@ static void answer(struct channel *channel, struct mx_channel_answer *a)
 		a->why = "the channel is congested";
 		a->why_len = (uint16_t)strlen(a->why);
 	}
+	head_len = mx_channel_pack_answer_head(a, head + MX_CHANNEL_LEN);
+	mx_channel_pack_len(head_len + a->packet_len, head);
 	part[0].iov_base = head;
-	part[0].iov_len = mx_channel_pack_answer_head(a, head);
+	part[0].iov_len = MX_CHANNEL_LEN + head_len;
 	part[1].iov_base = (void *)a->packet;
 	part[1].iov_len = a->packet_len;
-	if (TAILQ_EMPTY(&channel->queue) &&
-	    (send_parts(channel->fd, part, 2) >= 0 || !would_block(errno)))
-		return;
-	if (!queue_answer(channel, part)) {
-		static struct mx_log_gate gate;
-
-		/* The front gives the question up by itself. */
-		mx_log_limited(&gate, MX_LOG_ERROR,
-			       "out of memory: an answer is lost");
-	}
+	len = part[0].iov_len + part[1].iov_len;
+	if (channel->held_len + len > HELD_OCTETS_MAX)
+		send_held(channel);
+	if (len > HELD_OCTETS_MAX)
+		send_datagram(channel, part);
+	else
+		hold(channel, part);
 }
 
 static void answer_without_packet(struct channel *channel, uint32_t id,
@@ -340,6 +403,7 @@ static void channel_close(struct channel *channel)
 	struct question *q;
 	struct waiting *w;
 
+	send_held(channel); /* the front reads to the end */
 	while ((q = TAILQ_FIRST(&channel->questions))) {
 		TAILQ_REMOVE(&channel->questions, q, in_channel);
 		q->channel = NULL;
@@ -353,6 +417,8 @@ static void channel_close(struct channel *channel)
 		event_free(channel->readable);
 	if (channel->writable)
 		event_free(channel->writable);
+	if (channel->idle)
+		event_free(channel->idle);
 	close(channel->fd);
 	free(channel);
 }
@@ -385,7 +451,10 @@ void mx_channels_set(struct mx_channels *channels, unsigned worker, int fd)
 	channel->writable = event_new(channels->config.base, fd,
 				      EV_WRITE | EV_PERSIST, writable,
 				      channel);
-	if (!channel->readable || !channel->writable ||
+	channel->idle = event_new(channels->config.base, -1, 0, on_idle,
+				  channel);
+	if (!channel->readable || !channel->writable || !channel->idle ||
+	    event_priority_set(channel->idle, MX_PRIORITY_IDLE) < 0 ||
 	    event_add(channel->readable, NULL) < 0) {
 		mx_log(MX_LOG_ERROR, "no channel for worker %u", worker);
 		channel_close(channel);

@@ -32,6 +32,7 @@ struct event_base;
 #define MX_PRIORITIES 3
 #define MX_PRIORITY_CONTROL 0
 #define MX_PRIORITY_WORK 1
+#define MX_PRIORITY_IDLE 2 /* nothing else is to be done */
 
 #define MX_RESOLVER_ERROR_MAX 512
 

@@ -54,6 +54,32 @@ size_t mx_channel_pack_answer_head(const struct mx_channel_answer *a,
 	return mx_out_len(&out);
 }
 
+void mx_channel_pack_len(size_t answer_len, uint8_t buf[MX_CHANNEL_LEN])
+{
+	struct mx_out out;
+
+	mx_out_init(&out, buf, MX_CHANNEL_LEN);
+	mx_out_u32(&out, (uint32_t)answer_len);
+}
+
+bool mx_channel_split(const uint8_t **rest, size_t *rest_len,
+		      const uint8_t **answer, size_t *answer_len)
+{
+	struct mx_in in;
+
+	mx_in_init(&in, *rest, *rest_len);
+	size_t len = mx_in_u32(&in);
+	const uint8_t *at = mx_in_octets(&in, len);
+
+	if (in.err != MX_OK)
+		return false;
+	*answer = at;
+	*answer_len = len;
+	*rest += MX_CHANNEL_LEN + len;
+	*rest_len -= MX_CHANNEL_LEN + len;
+	return true;
+}
+
 static enum mx_error check_answer(const struct mx_channel_answer *a,
 				  unsigned status, unsigned state)
 {

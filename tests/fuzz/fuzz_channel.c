@@ -1,9 +1,23 @@
 /* Datagrams of the channel, read as either end does: the front believes no
- * resolver. What is accepted, packed again, is the same datagram. */
+ * resolver. What is accepted, packed again, is the same datagram; and one that
+ * is taken apart has its answers in it one after another. */
 #include <string.h>
 
 #include "check.h"
 #include "mx_channel.h"
+
+static void check_split(const uint8_t *octets, size_t len)
+{
+	const uint8_t *rest = octets, *answer, *end = octets;
+	size_t answer_len, left = len;
+
+	while (mx_channel_split(&rest, &left, &answer, &answer_len)) {
+		CHECK(answer == end + MX_CHANNEL_LEN);
+		end = answer + answer_len;
+		CHECK(rest == end && end + left == octets + len);
+	}
+	CHECK(rest == end);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t len)
 {
@@ -11,6 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t len)
 	struct mx_channel_question q;
 	struct mx_channel_answer a;
 
+	check_split(octets, len);
 	if (mx_channel_unpack_question(octets, len, &q) == MX_OK) {
 		CHECK(mx_channel_pack_question(&q, again) == len);
 		CHECK(memcmp(again, octets, len) == 0);

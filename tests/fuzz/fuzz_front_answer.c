@@ -120,18 +120,17 @@ static void check_reply(const struct heard *heard, const struct ask *a,
 
 static void respond(uint32_t id, const uint8_t *octets, size_t len)
 {
-	static uint8_t buf[MX_CHANNEL_ANSWER_MAX + 4];
+	static uint8_t buf[MX_CHANNEL_DATAGRAM_MAX];
+	struct mx_out out;
 
-	if (len > sizeof buf - 4)
-		len = sizeof buf - 4;
-	buf[0] = (uint8_t)(id >> 24);
-	buf[1] = (uint8_t)(id >> 16);
-	buf[2] = (uint8_t)(id >> 8);
-	buf[3] = (uint8_t)id;
-	if (len)
-		memcpy(buf + 4, octets, len);
-	CHECK(send(front.resolver, buf, len + 4, MSG_NOSIGNAL) ==
-	      (ssize_t)len + 4);
+	if (len > sizeof buf - MX_CHANNEL_LEN - 4)
+		len = sizeof buf - MX_CHANNEL_LEN - 4;
+	mx_out_init(&out, buf, sizeof buf);
+	mx_out_u32(&out, (uint32_t)len + 4);
+	mx_out_u32(&out, id);
+	mx_out_octets(&out, octets, len);
+	len = mx_out_len(&out);
+	CHECK(send(front.resolver, buf, len, MSG_NOSIGNAL) == (ssize_t)len);
 	fuzz_turn(&front);
 }
 

@@ -88,6 +88,15 @@ def unpack_answer(octets):
     return Answer(ident, status, state, why, octets[8 + why_len:])
 
 
+def split(octets):
+    """The answers in a datagram."""
+    while octets:
+        length, = struct.unpack_from("!I", octets)
+        assert 4 + length <= len(octets)
+        yield unpack_answer(octets[4:4 + length])
+        octets = octets[4 + length:]
+
+
 class Channel:
     """The front's end of a pair."""
 
@@ -96,6 +105,7 @@ class Channel:
         self.sock.setblocking(False)
         self.next_id = 1
         self.early = {}
+        self.read = []                 # of the last datagram, not taken yet
 
     def send(self, name, rdtype, rdclass=1, wait=True):
         """Ask. While the socket is full answers are read, as a front does:
@@ -122,12 +132,15 @@ class Channel:
 
     def receive(self, timeout=WAIT_S):
         """The next answer from the socket; None after the timeout."""
+        if self.read:
+            return self.read.pop(0)
         if not select.select([self.sock], [], [], max(timeout, 0))[0]:
             return None
         octets = self.sock.recv(70000)
         if not octets:
             raise EOFError("the resolver closed the channel")
-        return unpack_answer(octets)
+        self.read = list(split(octets))
+        return self.read.pop(0)
 
     def wait(self, ident, timeout=WAIT_S):
         """The answer to a question; None after the timeout."""

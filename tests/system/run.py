@@ -69,7 +69,7 @@ def missing(claims, told):
 
 
 def main(arguments):
-    count = int(os.environ.get("MX_LABS") or os.cpu_count() + 2)
+    count = int(os.environ.get("MX_LABS") or os.cpu_count() + 1)
     with tempfile.TemporaryDirectory(prefix="mxbound-tests-") as folder:
         claims, logs = Path(folder) / "claims", Path(folder) / "logs"
         claims.mkdir()

@@ -285,6 +285,14 @@ def test_ten_thousand_questions_at_once():
         assert r.ask("healthy.lab.", "MX").secure
 
 
+def ask_until_secure(r):
+    """libunbound leaves servers alone for a while after so much silence."""
+    for _ in range(6):
+        if r.ask("healthy.lab.", "MX", timeout=30).secure:
+            return
+    assert False, "the servers are back, and there is no answer"
+
+
 def test_bound_on_questions(relay):
     with Resolver({**V4, "in-flight-max": "16", "question-lifetime": "5"}).wait_ready() as r:
         relay.set("*", silent=True)
@@ -297,7 +305,7 @@ def test_bound_on_questions(relay):
         late = [channel.any(10) for _ in range(1040)]
         assert all(a and a.status == FAILED for a in late)
         relay.reset()
-        assert r.ask("healthy.lab.", "MX", timeout=30).secure
+        ask_until_secure(r)
 
 
 # ---- channels ----

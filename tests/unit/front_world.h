@@ -204,9 +204,11 @@ static inline void world_send(struct world *w, unsigned resolver,
 static inline void world_answer(struct world *w, unsigned resolver,
 				struct mx_channel_answer *a)
 {
-	static uint8_t buf[MX_CHANNEL_ANSWER_MAX];
-	size_t len = mx_channel_pack_answer_head(a, buf);
+	static uint8_t buf[MX_CHANNEL_DATAGRAM_MAX];
+	size_t len = mx_channel_pack_answer_head(a, buf + MX_CHANNEL_LEN);
 
+	mx_channel_pack_len(len + a->packet_len, buf);
+	len += MX_CHANNEL_LEN;
 	memcpy(buf + len, a->packet, a->packet_len);
 	world_send(w, resolver, buf, len + a->packet_len);
 }

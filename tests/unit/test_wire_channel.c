@@ -175,9 +175,45 @@ static void long_why_is_cut(void **state)
 	assert_int_equal(again.why_len, MX_CHANNEL_WHY_MAX);
 }
 
+/* A datagram: the answers in it, by their first octet, and what is left. */
+static const struct { const char *what, *octets, *answers; size_t left; } split_table[] = {
+	{ "nothing", "", "", 0 },
+	{ "one", "00000002 1122", "1", 0 },
+	{ "two", "00000001 11 00000003 223344", "12", 0 },
+	{ "an empty one between", "00000001 11 00000000 00000001 22", "1-2", 0 },
+	{ "no whole length", "00000001 11 000000", "1", 3 },
+	{ "a length one too long", "00000001 11 00000003 2233", "1", 6 },
+	{ "the longest length", "ffffffff 11", "", 5 },
+};
+
+static void split_rows(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof split_table / sizeof *split_table; i++) {
+		uint8_t buf[64];
+		size_t len = hex_read(split_table[i].octets, buf, sizeof buf);
+		const uint8_t *rest = buf, *answer;
+		const char *wanted = split_table[i].answers;
+		size_t answer_len;
+
+		print_message("%s\n", split_table[i].what);
+		while (mx_channel_split(&rest, &len, &answer, &answer_len)) {
+			assert_true(*wanted != '\0');
+			if (*wanted == '-')
+				assert_int_equal(answer_len, 0);
+			else
+				assert_int_equal(answer[0] >> 4, *wanted - '0');
+			wanted++;
+		}
+		assert_int_equal(*wanted, '\0');
+		assert_int_equal(len, split_table[i].left);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(split_rows),
 		cmocka_unit_test(question_round_trip),
 		cmocka_unit_test(longest_question),
 		cmocka_unit_test(question_table),
