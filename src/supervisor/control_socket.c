@@ -13,7 +13,8 @@
 #include "mx_log.h"
 #include "mx_privilege.h"
 
-#define BACKLOG 64
+/* They wait here while a front is started again. */
+#define BACKLOG 512
 #define GROUP_MODE 0660
 #define OWNER_MODE 0600
 

@@ -281,13 +281,16 @@ static void say_error(const struct item *item)
 
 	if (!why)
 		why = "no reason given";
-	snprintf(shown, sizeof(shown), "%.63s", item->destination);
-	if (strlen(item->destination) >= sizeof(shown))
-		strcpy(shown + sizeof(shown) - 4, "...");
+	snprintf(shown, sizeof(shown), "\"%.60s\"", item->destination);
+	if (strlen(item->destination) > 60)
+		strcpy(shown + sizeof(shown) - 5, "...\"");
+	/* It may say itself what it is about. */
+	const char *sep = strncmp(why, shown, strlen(shown)) == 0 ? "" : ": ";
+	const char *what = *sep ? shown : "";
 	if (item->line > 0)
-		ctl_say("line %lu: %s: %s", item->line, shown, why);
+		ctl_say("line %lu: %s%s%s", item->line, what, sep, why);
 	else
-		ctl_say("%s: %s", shown, why);
+		ctl_say("%s%s%s", what, sep, why);
 }
 
 static void print_json(const struct item *item)

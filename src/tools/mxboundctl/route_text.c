@@ -108,11 +108,21 @@ static const char *meaning_of_validation(const char *word)
 
 /* ---- the table ---- */
 
+/* An address that mail goes to has no name. */
 static const char *host_name(json_t *host)
 {
 	const char *name = text_of(host, "name");
 
 	return *name ? name : "-";
+}
+
+static const char *host_name_or_address(json_t *host)
+{
+	const char *name = text_of(host, "name");
+
+	return *name ? name :
+	       text_of(json_array_get(json_object_get(host, "addresses"), 0),
+		       "address");
 }
 
 static void measure(struct page *page, json_t *hosts)
@@ -280,7 +290,7 @@ static void print_sts(struct page *page, json_t *route)
 	json_t *sts = json_object_get(route, "mta_sts");
 	const char *id = text_of(sts, "id");
 
-	if (*text_of(sts, "text") == '\0')
+	if (*text_of(sts, "record") == '\0') /* there is no domain */
 		return;
 	fact(page, "MTA-STS");
 	ctl_print(page->out, text_of(sts, "text"));
@@ -433,7 +443,7 @@ void route_print_short(FILE *out, json_t *route)
 			continue;
 		if (!first)
 			fputc(' ', out);
-		ctl_print(out, host_name(host));
+		ctl_print(out, host_name_or_address(host));
 		first = false;
 	}
 	fputc('\n', out);
