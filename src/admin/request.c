@@ -65,6 +65,20 @@ static size_t depth_of(const char *line, size_t len)
 	return most;
 }
 
+/* It comes back, and is printed: no control characters, DEL included, which
+ * JSON lets pass. */
+static bool good_id(json_t *id)
+{
+	const char *text = json_string_value(id);
+
+	if (!text)
+		return json_is_integer(id);
+	for (const char *at = text; *at; at++)
+		if (*at < ' ' || *at > '~')
+			return false;
+	return strlen(text) <= REQUEST_ID_MAX;
+}
+
 static enum request_error read_id(json_t *object, struct request *ret,
 				  char why[REQUEST_WHY_MAX])
 {
@@ -72,10 +86,9 @@ static enum request_error read_id(json_t *object, struct request *ret,
 
 	if (!id || json_is_null(id))
 		return REQUEST_OK;
-	if (!json_is_integer(id) &&
-	    !(json_is_string(id) && json_string_length(id) <= REQUEST_ID_MAX))
+	if (!good_id(id))
 		return wrong(REQUEST_E_REQUEST, why,
-			     "\"id\" must be a whole number, or a string of at most %u octets",
+			     "\"id\" must be a whole number, or a string of at most %u printable ASCII characters",
 			     REQUEST_ID_MAX);
 	ret->id = json_incref(id);
 	return REQUEST_OK;

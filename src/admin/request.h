@@ -4,7 +4,7 @@
  * Owns     struct request owns its id; free with request_clear().
  * Bounds   the caller's on the length of a line; REQUEST_DEPTH_MAX on nesting,
  *          looked at before the JSON reader, which recurses, sees the line;
- *          REQUEST_ID_MAX octets of an id.
+ *          REQUEST_ID_MAX characters of an id.
  * Threads  any.
  */
 #ifndef REQUEST_H

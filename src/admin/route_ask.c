@@ -27,6 +27,7 @@ struct route_ask {
 	struct mx_route *route; /* NULL: it waits for its turn */
 	bool hungry;
 	struct event *timer;
+	mx_instant deadline;
 	TAILQ_HEAD(, route_question) questions; /* in flight */
 	TAILQ_ENTRY(route_ask) link, by_hunger;
 };
@@ -104,12 +105,24 @@ void route_ask_cancel(struct route_ask *ask)
 	release(ask);
 }
 
+static bool arm(struct route_ask *ask, mx_instant now)
+{
+	mx_instant wait = ask->deadline - now;
+	struct timeval tv = { .tv_sec = wait / 1000,
+			      .tv_usec = wait % 1000 * 1000 };
+
+	return evtimer_add(ask->timer, &tv) == 0;
+}
+
 static void on_deadline(evutil_socket_t fd, short what, void *arg)
 {
 	struct route_ask *ask = arg;
+	mx_instant now = mx_clock_now();
 
 	(void)fd;
 	(void)what;
+	if (now < ask->deadline && arm(ask, now))
+		return;
 	/* What is not known counts as a failure: try again. */
 	finish(ask, ask->route ? MX_OK : MX_E_OVERLOAD);
 }
@@ -235,8 +248,7 @@ struct route_ask *route_ask_start(struct route_asks *asks,
 				  route_ask_done *done, void *arg)
 {
 	struct route_ask *ask = calloc(1, sizeof(*ask));
-	struct timeval patience = { .tv_sec = options->patience / 1000,
-				    .tv_usec = options->patience % 1000 * 1000 };
+	mx_instant now = mx_clock_now();
 
 	if (!ask)
 		return NULL;
@@ -245,9 +257,10 @@ struct route_ask *route_ask_start(struct route_asks *asks,
 	ask->options = *options;
 	ask->done = done;
 	ask->arg = arg;
+	ask->deadline = now + options->patience;
 	TAILQ_INIT(&ask->questions);
 	ask->timer = evtimer_new(asks->base, on_deadline, ask);
-	if (!ask->timer || evtimer_add(ask->timer, &patience) != 0) {
+	if (!ask->timer || !arm(ask, now)) {
 		if (ask->timer)
 			event_free(ask->timer);
 		free(ask);

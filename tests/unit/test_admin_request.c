@@ -57,7 +57,7 @@ static void test_ids_come_back(void **state)
 {
 	static const char *const ids[] = {
 		"1", "-9223372036854775808", "9223372036854775807", "\"\"",
-		"\"a\\u001b\\n\"",
+		"\"a \\\"b\\\\~\"",
 	};
 	struct request r;
 	char line[200], why[REQUEST_WHY_MAX], want[200];
@@ -68,7 +68,7 @@ static void test_ids_come_back(void **state)
 		assert_int_equal(read_line(line, &r, why), REQUEST_OK);
 		char *reply = reply_result(r.id, json_string("x"));
 		snprintf(want, sizeof want, "{\"id\":%s,\"result\":\"x\"}\n",
-			 ids[i][1] == 'a' ? "\"a\\u001B\\n\"" : ids[i]);
+			 ids[i]);
 		assert_string_equal(reply, want);
 		free(reply);
 		request_clear(&r);
@@ -102,6 +102,10 @@ static void test_bad_requests(void **state)
 		{ "{}", REQUEST_E_REQUEST, "\"command\" must be there", false },
 		{ "{\"id\":1.5,\"command\":\"route\"}", REQUEST_E_REQUEST,
 		  "\"id\" must be", false },
+		{ "{\"id\":\"a\\u001b\",\"command\":\"route\"}",
+		  REQUEST_E_REQUEST, "\"id\" must be", false },
+		{ "{\"id\":\"\x7f\",\"command\":\"route\"}",
+		  REQUEST_E_REQUEST, "\"id\" must be", false },
 		{ "{\"id\":4,\"command\":\"root\"}", REQUEST_E_COMMAND,
 		  "\"root\"; there is: route", true },
 		{ "{\"id\":4,\"command\":\"route\"}", REQUEST_E_REQUEST,
