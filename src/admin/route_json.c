@@ -31,9 +31,10 @@ static json_t *warnings_json(uint32_t warnings)
 
 		if ((warnings & 1u << i) == 0)
 			continue;
-		append(&list, json_pack("{s:s, s:s}", "code",
+		append(&list, json_pack("{s:s, s:s, s:s}", "code",
 					mx_route_warning_word(warning), "text",
-					mx_route_warning_text(warning)));
+					mx_route_warning_text(warning), "fix",
+					mx_route_warning_fix(warning)));
 	}
 	return list;
 }

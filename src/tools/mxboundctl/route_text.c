@@ -357,6 +357,8 @@ static void print_warnings(struct page *page, const char *where,
 		ctl_print(page->out, where);
 		fputs(": ", page->out);
 		coloured(page, YELLOW, text_of(warning, "text"));
+		fputs("; ", page->out);
+		ctl_print(page->out, text_of(warning, "fix"));
 		fputc('\n', page->out);
 	}
 }
