@@ -22,9 +22,9 @@ comma := ,
 BUILD := build$(if $(SAN),/$(subst $(comma),-,$(SAN)))$(if $(filter clang%,$(CC)),/clang)
 
 # Packages of Debian 12: to build, and beyond that to test.
-BUILD_PACKAGES := gcc libc6-dev make libunbound-dev libevent-dev libjemalloc-dev libsodium-dev uthash-dev
-CHECK_PACKAGES := libcmocka-dev libjansson-dev nsd ldnsutils unbound dnsperf bind9-dnsutils \
-	python3 python3-pytest python3-pytest-timeout python3-dnspython \
+BUILD_PACKAGES := gcc libc6-dev make libunbound-dev libevent-dev libjemalloc-dev libsodium-dev libjansson-dev uthash-dev
+CHECK_PACKAGES := libcmocka-dev nsd ldnsutils unbound dnsperf bind9-dnsutils \
+	python3 python3-pytest python3-pytest-timeout python3-dnspython python3-jsonschema \
 	iproute2 util-linux procps
 
 VERSION := 0.1.0
@@ -54,7 +54,7 @@ endif
 LDFLAGS_WHOLE = $(filter-out -fno-lto,$(LDFLAGS))
 
 # A layer is a folder; a library holds all of it but its program's main.c.
-LAYERS := base wire mail cache resolver supervisor front
+LAYERS := base wire mail cache resolver supervisor front admin ctl
 dir_base := src/base
 dir_wire := src/wire
 dir_mail := src/mail
@@ -62,6 +62,8 @@ dir_cache := cache
 dir_resolver := src/resolver
 dir_supervisor := src/supervisor
 dir_front := src/front
+dir_admin := src/admin
+dir_ctl := src/tools/mxboundctl
 # What a layer may use, itself included, in link order.
 uses_base := base
 uses_wire := wire base
@@ -70,6 +72,8 @@ uses_cache := cache base
 uses_resolver := resolver wire base
 uses_supervisor := supervisor base
 uses_front := front cache resolver mail wire base
+uses_admin := admin front cache resolver mail wire base
+uses_ctl := ctl base
 # No layer of the product: what bench/ sends a load with, see bench/rules.mk.
 uses_bench := bench wire base
 # Libraries from outside that a layer needs.
@@ -80,14 +84,18 @@ libs_cache := -lsodium -ljemalloc
 libs_resolver := -lunbound -levent
 libs_supervisor :=
 libs_front := -lsodium -ljemalloc -levent_core
+libs_admin := -ljansson
+libs_ctl := -ljansson
 
-PROGRAMS := mxbound mxbound-front mxbound-resolver
+PROGRAMS := mxbound mxbound-front mxbound-resolver mxboundctl
 main_mxbound := src/main.c
 main_mxbound-front := src/front/main.c
 main_mxbound-resolver := src/resolver/main.c
+main_mxboundctl := src/tools/mxboundctl/main.c
 layer_mxbound := supervisor
-layer_mxbound-front := front
+layer_mxbound-front := admin
 layer_mxbound-resolver := resolver
+layer_mxboundctl := ctl
 ldflags_mxbound-front := $(LDFLAGS_WHOLE)
 
 .DELETE_ON_ERROR:

@@ -166,7 +166,7 @@ def mxbound(folder, build):
     settings = [f"listen=127.0.0.1@{PORT}", f"forward-zone=mail.test. 127.0.0.1@{AUTHORITY}",
                 "resolver-option=do-not-query-localhost: no",
                 "resolver-option=domain-insecure: mail.test.",
-                "cache-size=256m", "workers=1", "resolvers=1"]
+                "cache-size=256m", "workers=1", "resolvers=1", "control-socket=no"]
     return [str(build / "mxbound")] + [w for s in settings for w in ("--set", s)]
 
 

@@ -135,7 +135,8 @@ class Ours(Server):
         return True
 
     def start(self, others):
-        self.server = Mxbound("workers: 1", "resolvers: 1", *self.more, build=self.build)
+        self.server = Mxbound("workers: 1", "resolvers: 1", "control-socket: no",
+                              *self.more, build=self.build)
         self.server.start()
         self.port, self.process = self.server.port, self.server.process
 

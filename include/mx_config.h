@@ -119,6 +119,8 @@
 	  "how often auto looks again") \
 	X(resolver_option, "resolver-option", LIST, "", 0, 1000, "KEY: VALUE", \
 	  "a libunbound option; \"mxbound --help\" lists those that may be set") \
+	X(control_socket, "control-socket", TEXT, "auto", 0, 4095, "auto|no|FILE", \
+	  "socket for mxboundctl; auto: /run/mxbound/control.sock, not as root in $XDG_RUNTIME_DIR, else below /tmp") \
 	X(user, "user", TEXT, "", 0, 32, "NAME", \
 	  "account to work as when started as root; unset: mxbound if there is such an account, else nobody") \
 	X(log_level, "log-level", CHOICE, "notice", 0, 0, "error|warning|notice|info|debug", \
@@ -226,6 +228,13 @@ bool mx_resolver_option_parse(const char *text,
 /* Resolved counts: 0 in the file means "by the number of cores". */
 unsigned mx_config_workers(const struct mx_config *config);
 unsigned mx_config_resolvers(const struct mx_config *config);
+
+/* Where the control socket is to be: an absolute path, or NULL: nowhere, or
+ * still "auto", which the supervisor replaces by what it has found. */
+const char *mx_config_control_socket(const struct mx_config *config);
+/* Threads of the front that ask resolvers, each over pairs of its own: the
+ * workers and, last, the one that serves the control socket if there is one. */
+unsigned mx_config_threads(const struct mx_config *config);
 
 /* Where the cache is kept, or NULL: nowhere. */
 const char *mx_config_snapshot_file(const struct mx_config *config);

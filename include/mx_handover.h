@@ -40,6 +40,7 @@ enum mx_handover_type {
 				   b = 1 written, 0 not */
 	MX_HANDOVER_SAVING,	/* from front: told to end, it writes the
 				   snapshot first, so it takes longer */
+	MX_HANDOVER_CONTROL,	/* to front: the listening control socket */
 };
 
 struct mx_handover {

@@ -43,4 +43,8 @@ void mx_privilege_forget(void);
 enum mx_error mx_privilege_ids(const struct mx_config *config, uid_t *ret_uid,
 			       gid_t *ret_gid);
 
+/* Whether mxbound becomes an account that was made for it or named by `user`,
+ * so that its group means something; not nobody, nor whoever started it. */
+bool mx_privilege_own_account(const struct mx_config *config);
+
 #endif

@@ -142,34 +142,54 @@ enum mx_route_class {
 	X(NO_NAME, "no-name", "no TLSA can be asked for by this name") \
 	X(FAILED, "failed", "the lookup of TLSA failed")
 
-/* What an administrator should see: of a domain or of a host. */
+/* What an administrator should see, of a domain or of a host; and what to do
+ * about it. */
 #define MX_ROUTE_WARNINGS(X) \
 	X(NULL_MIXED, "null-mx-mixed", \
-	  "a null MX among others (RFC 7505 section 3 forbids); passed over") \
+	  "a null MX among others (RFC 7505 section 3 forbids); passed over", \
+	  "remove the null MX, or all others") \
 	X(ROOT_PREFERENCE, "root-preference", \
-	  "an exchange \".\" with a preference other than 0 is no null MX") \
+	  "an exchange \".\" with a preference other than 0 is no null MX", \
+	  "write a null MX as 0 . or remove it") \
 	X(TOO_MANY, "too-many-hosts", \
-	  "more mail hosts than are looked at") \
-	X(MALFORMED, "malformed", "RRs that cannot be read") \
+	  "more mail hosts than are looked at", \
+	  "list fewer; senders try the first few only") \
+	X(MALFORMED, "malformed", \
+	  "RRs that cannot be read", \
+	  "look in the zone for data that is cut off or garbled") \
 	X(STS_SEVERAL, "sts-several", \
-	  "several MTA-STS records, so none counts (RFC 8461 section 3.1)") \
+	  "several MTA-STS records, so none counts (RFC 8461 section 3.1)", \
+	  "keep one TXT record that begins v=STSv1;") \
 	X(STS_MALFORMED, "sts-malformed", \
-	  "the MTA-STS record has no well-formed id") \
+	  "the MTA-STS record has no well-formed id", \
+	  "give it an id of letters and digits, as in v=STSv1; id=20260101;") \
 	X(ALIAS, "mx-alias", \
-	  "the mail host is an alias (RFC 2181 section 10.3 forbids)") \
+	  "the mail host is an alias (RFC 2181 section 10.3 forbids)", \
+	  "name in MX the host that the alias leads to") \
 	X(UNDERSCORE, "underscore", \
-	  "an underscore is not allowed in the name of a host") \
+	  "an underscore is not allowed in the name of a host", \
+	  "give the host a name of letters, digits and hyphens") \
 	X(PRIVATE, "private-address", \
-	  "an address that is not reachable from everywhere") \
+	  "an address that is not reachable from everywhere", \
+	  "leave it out of the public DNS") \
 	X(NOWHERE, "nowhere-address", \
-	  "an address that no mail can be sent to; left out") \
+	  "an address that no mail can be sent to; left out", \
+	  "remove the address") \
 	X(HALF, "one-family-failed", \
-	  "the lookup of one address family failed, the other is used") \
-	X(ADDRESSES, "too-many-addresses", "more addresses than are kept") \
-	X(TLSA_SOME, "tlsa-unusable", "some TLSA are unusable") \
-	X(TLSA_MANY, "too-many-tlsa", "more TLSA than are kept") \
+	  "the lookup of one address family failed, the other is used", \
+	  "mend the name servers: they must answer for A and for AAAA") \
+	X(ADDRESSES, "too-many-addresses", \
+	  "more addresses than are kept", \
+	  "give the host fewer") \
+	X(TLSA_SOME, "tlsa-unusable", \
+	  "some TLSA are unusable", \
+	  "publish usage 3 or 2, selector 0 or 1, matching type 1 or 2, and remove the others") \
+	X(TLSA_MANY, "too-many-tlsa", \
+	  "more TLSA than are kept", \
+	  "remove those of certificates that are no longer in use") \
 	X(DANE_OFF, "dane-off", \
-	  "MX is secure, but DANE is off since the host's addresses are not")
+	  "MX is secure, but DANE is off since the host's addresses are not", \
+	  "sign the zone that the host's addresses are in")
 
 #define MX_ROUTE_TLSA_REASONS(X) \
 	X(USABLE, "usable", "usable") \
@@ -220,7 +240,7 @@ enum mx_route_level { MX_ROUTE_LEVELS(X) };
 enum mx_route_dane { MX_ROUTE_DANES(X) };
 #undef X
 /* Bits 1u << MX_ROUTE_WARN_<name> of `warnings`. */
-#define X(name, word, text) MX_ROUTE_WARN_##name,
+#define X(name, word, text, fix) MX_ROUTE_WARN_##name,
 enum mx_route_warning { MX_ROUTE_WARNINGS(X) MX_ROUTE_WARNING_COUNT };
 #undef X
 #define X(name, word, text) MX_ROUTE_TLSA_##name,
@@ -252,6 +272,7 @@ const char *mx_route_dane_word(enum mx_route_dane dane);
 const char *mx_route_dane_text(enum mx_route_dane dane);
 const char *mx_route_warning_word(enum mx_route_warning warning);
 const char *mx_route_warning_text(enum mx_route_warning warning);
+const char *mx_route_warning_fix(enum mx_route_warning warning);
 const char *mx_route_tlsa_reason_word(enum mx_route_tlsa_reason reason);
 const char *mx_route_tlsa_reason_text(enum mx_route_tlsa_reason reason);
 const char *mx_route_sts_record_word(enum mx_route_sts_record record);

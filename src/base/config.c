@@ -688,6 +688,19 @@ const char *mx_config_snapshot_file(const struct mx_config *config)
 	return *file == '\0' || strcmp(file, "none") == 0 ? NULL : file;
 }
 
+const char *mx_config_control_socket(const struct mx_config *config)
+{
+	const char *path = config->control_socket;
+
+	return *path == '/' ? path : NULL;
+}
+
+unsigned mx_config_threads(const struct mx_config *config)
+{
+	return mx_config_workers(config) +
+	       (mx_config_control_socket(config) != NULL);
+}
+
 unsigned mx_config_resolvers(const struct mx_config *config)
 {
 	unsigned most = (unsigned)mx_options[MX_OPTION_resolvers].max;

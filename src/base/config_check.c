@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "config_parts.h"
+#include "mx_control.h"
 #include "mx_privilege.h"
 #include "text.h"
 
@@ -308,6 +309,33 @@ static enum mx_error place_snapshot(struct mx_load *load)
 	return MX_OK;
 }
 
+/* Only what no start could mend: the folder may be there by then. */
+static enum mx_error place_control(struct mx_load *load)
+{
+	struct mx_config *c = load->config;
+	struct mx_place place = mx_load_place(load, MX_OPTION_control_socket, 0);
+	enum mx_error err;
+
+	if (strcmp(c->control_socket, "auto") == 0 ||
+	    strcmp(c->control_socket, "no") == 0)
+		return MX_OK;
+	if (strcmp(c->control_socket, "yes") == 0)
+		return mx_load_fail(load, place,
+				    "\"yes\" for \"control-socket\" says not where; write \"auto\", or a path");
+	err = make_absolute(load, &c->control_socket);
+	if (err == MX_OK && strlen(c->control_socket) >= MX_CONTROL_PATH_MAX)
+		return mx_load_fail(load, place,
+				    "\"%s\" for \"control-socket\" is longer than the %zu octets that a socket's path may have; choose a shorter one",
+				    mx_excerpt(c->control_socket).text,
+				    MX_CONTROL_PATH_MAX - 1);
+	for (const char *at = c->control_socket; err == MX_OK && *at; at++)
+		if ((unsigned char)*at < ' ' || *at == 0x7f)
+			return mx_load_fail(load, place,
+					    "a control character in \"%s\" for \"control-socket\"; choose another path",
+					    mx_excerpt(c->control_socket).text);
+	return err;
+}
+
 /* One line of a zone file with its comment gone, in words. Parentheses only
  * join lines, so they are blanks here. */
 static void zone_line_clean(char *line)
@@ -532,6 +560,8 @@ enum mx_error mx_load_check(struct mx_load *load)
 		err = make_absolute(load, paths[i]);
 	if (err == MX_OK)
 		err = place_snapshot(load);
+	if (err == MX_OK)
+		err = place_control(load);
 	for (size_t i = 0; i < sizeof(checks) / sizeof(*checks) && err == MX_OK; i++)
 		err = checks[i](load);
 	return err;

@@ -208,3 +208,11 @@ enum mx_error mx_privilege_ids(const struct mx_config *config, uid_t *ret_uid,
 	*ret_gid = account.gid;
 	return MX_OK;
 }
+
+bool mx_privilege_own_account(const struct mx_config *config)
+{
+	struct account account;
+
+	return find_account(config, &account) == MX_OK && account.change &&
+	       strcmp(account.name, "nobody") != 0;
+}

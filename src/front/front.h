@@ -266,6 +266,15 @@ void tcp_free(struct tcp *tcp);
 
 /* ---- worker.c ---- */
 
+/* What a worker does beside DNS, or in place of it: made by main() before the
+ * thread starts, called in the thread only, freed by main() once it is over. */
+struct worker_service {
+	void *arg;
+	void (*listen)(void *arg, int fd); /* fd is the service's */
+	void (*stop)(void *arg);	   /* take nothing new */
+	size_t (*open)(const void *arg);   /* how much is still in hand */
+};
+
 struct udp_batch;
 struct udp_batch *udp_batch_new(size_t udp_size_max);
 void udp_batch_free(struct udp_batch *batch);
@@ -292,11 +301,12 @@ struct worker {
 	mx_instant drain_until;
 	struct selftest *selftest;
 	struct warm *warm; /* NULL: not this worker's, or nothing to keep */
+	struct worker_service service; /* arg NULL: none */
 	struct mx_counters counters;
 };
 
-enum worker_verb { WORKER_UDP, WORKER_TCP, WORKER_CHANNEL, WORKER_SELFTEST,
-		   WORKER_DRAIN, WORKER_STOP };
+enum worker_verb { WORKER_UDP, WORKER_TCP, WORKER_SERVICE, WORKER_CHANNEL,
+		   WORKER_SELFTEST, WORKER_DRAIN, WORKER_STOP };
 struct worker_command {
 	enum worker_verb verb;
 	unsigned resolver;

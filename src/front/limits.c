@@ -81,9 +81,9 @@ static bool read_rules(struct mx_limits *limits, const struct mx_texts *texts)
 	return true;
 }
 
-static uint32_t share(uint32_t total, const struct mx_config *config)
+static uint32_t share(uint32_t total, unsigned threads)
 {
-	uint32_t part = total / mx_config_workers(config);
+	uint32_t part = total / threads;
 
 	return part ? part : 1;
 }
@@ -99,8 +99,11 @@ struct mx_limits *limits_new(const struct mx_config *config)
 	limits->tcp_max = (uint32_t)config->tcp_connections_max;
 	limits->tcp_client_max = (uint32_t)config->tcp_connections_client_max;
 	limits->ahead_ns = SECOND_NS / (int64_t)config->mail_prefetch_rate;
-	limits->question_share = share(limits->in_flight_max, config);
-	limits->tcp_share = share(limits->tcp_max, config);
+	/* All who ask have a share of the questions, but only workers take
+	 * connections. */
+	limits->question_share = share(limits->in_flight_max,
+				       mx_config_threads(config));
+	limits->tcp_share = share(limits->tcp_max, mx_config_workers(config));
 	if (!read_rules(limits, &config->access_control)) {
 		free(limits);
 		return NULL;

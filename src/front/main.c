@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../admin/control.h"
 #include "front.h"
 #include "mx_handover.h"
 #include "mx_log.h"
@@ -22,8 +23,10 @@ struct front {
 	struct mx_limits *limits;
 	struct mx_local *local;
 	struct snapshot *snapshot;
+	/* The last one serves the control socket, if there is one. */
 	struct worker **workers;
 	unsigned worker_count;
+	struct control *control; /* NULL: there is none */
 	uint32_t *beats; /* of each worker, when last looked at */
 	bool going, draining;
 };
@@ -45,6 +48,20 @@ static enum mx_error configure(struct front *front, int fd)
 	return mx_drop_privileges(&front->config);
 }
 
+/* The control socket has a thread of its own, so that nothing that is asked
+ * there delays a client. */
+static enum mx_error add_control(struct front *front)
+{
+	struct worker *last = front->workers[front->worker_count - 1];
+
+	front->control = control_new(last->base, last->lookups, &front->config);
+	last->service = (struct worker_service){
+		.arg = front->control, .listen = control_listen,
+		.stop = control_stop, .open = control_open,
+	};
+	return front->control ? MX_OK : MX_E_NO_MEMORY;
+}
+
 static enum mx_error build(struct front *front)
 {
 	struct mx_cache_config cache = {
@@ -55,7 +72,7 @@ static enum mx_error build(struct front *front)
 		.refresh_hits = front->config.refresh ? REFRESH_HITS : 0,
 		.will_load = front->snapshot != NULL,
 	};
-	unsigned count = mx_config_workers(&front->config);
+	unsigned count = mx_config_threads(&front->config);
 	enum mx_error err = mx_cache_new(&cache, &front->cache);
 
 	if (err != MX_OK)
@@ -74,7 +91,8 @@ static enum mx_error build(struct front *front)
 			return MX_E_NO_MEMORY;
 		front->worker_count++;
 	}
-	return MX_OK;
+	return mx_config_control_socket(&front->config) ? add_control(front)
+							: MX_OK;
 }
 
 static void tell_worker(struct front *front, unsigned index,
@@ -109,6 +127,8 @@ static enum mx_error go(struct front *front)
 		if (worker_start(front->workers[i]))
 			continue;
 		front->worker_count = i; /* those to be joined */
+		control_free(front->control); /* it is the last one's */
+		front->control = NULL;
 		for (unsigned j = i; j < count; j++)
 			worker_free(front->workers[j]);
 		return MX_E_SYSTEM;
@@ -126,6 +146,7 @@ static void say_ready(const struct front *front)
 	const struct mx_texts *listen = &front->config.listen;
 	char all[TOLD_MAX * (MX_ADDRESS_TEXT_MAX + 2) + 32] = "";
 	char ask[MX_ADDRESS_TEXT_MAX + 8] = "";
+	unsigned workers = mx_config_workers(&front->config);
 	size_t used = 0;
 
 	for (size_t i = 0; i < listen->count && i < TOLD_MAX; i++) {
@@ -150,8 +171,7 @@ static void say_ready(const struct front *front)
 			 listen->count - TOLD_MAX);
 	mx_log(MX_LOG_NOTICE,
 	       "ready on %s with %u worker%s; ask it: dig @%s +dnssec example.com MX",
-	       all, front->worker_count, front->worker_count == 1 ? "" : "s",
-	       ask);
+	       all, workers, workers == 1 ? "" : "s", ask);
 }
 
 static enum mx_error obey(struct front *front, struct mx_handover *m)
@@ -171,6 +191,10 @@ static enum mx_error obey(struct front *front, struct mx_handover *m)
 		return MX_OK;
 	case MX_HANDOVER_CHANNEL:
 		tell_worker(front, m->a, WORKER_CHANNEL, m->b, m->fd);
+		return MX_OK;
+	case MX_HANDOVER_CONTROL:
+		tell_worker(front, front->worker_count - 1, WORKER_SERVICE, 0,
+			    m->fd);
 		return MX_OK;
 	case MX_HANDOVER_GO:
 		return go(front);
@@ -372,6 +396,7 @@ static void tear_down(struct front *front)
 		snapshot_cease(front->snapshot);
 	snapshot_finish(front->snapshot, beat);
 	snapshot_free(front->snapshot);
+	control_free(front->control);
 	for (unsigned i = 0; i < front->worker_count; i++)
 		worker_free(front->workers[i]);
 	free(front->workers);

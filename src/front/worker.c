@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@
 #define DRAIN_LOOK_MS 20
 
 #define TURN_NS 100000u
+#define SERVICE_NICE 10
 
 /* Commands and the heart come before clients; clients before nothing. */
 enum { PRIORITY_FIRST, PRIORITY_CLIENTS, PRIORITIES };
@@ -40,8 +42,11 @@ static void on_drain(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	const struct worker_service *service = &worker->service;
+
 	if ((lookups_waiting(worker->lookups) == 0 &&
-	     tcp_open(worker->tcp) == 0) ||
+	     tcp_open(worker->tcp) == 0 &&
+	     (!service->arg || service->open(service->arg) == 0)) ||
 	    mx_clock_now() >= worker->drain_until)
 		event_base_loopbreak(worker->base);
 }
@@ -60,6 +65,8 @@ static void drain(struct worker *worker)
 	for (unsigned i = 0; i < worker->udp_count; i++)
 		udp_stop(worker->udp[i]);
 	tcp_stop(worker->tcp);
+	if (worker->service.arg)
+		worker->service.stop(worker->service.arg);
 	event_add(worker->drain, &tv);
 }
 
@@ -97,6 +104,13 @@ static void obey(struct worker *worker, const struct worker_command *command)
 			       worker->index);
 			close(command->fd);
 		}
+		break;
+	case WORKER_SERVICE:
+		if (worker->service.arg)
+			worker->service.listen(worker->service.arg,
+					       command->fd);
+		else
+			close(command->fd);
 		break;
 	case WORKER_CHANNEL:
 		lookups_channel(worker->lookups, command->resolver,
@@ -160,11 +174,21 @@ static void ask_for_short_turns(void)
 	(void)syscall(SYS_sched_setattr, 0, &turns, 0);
 }
 
+/* Nor for what is no hit: it has the resolvers' niceness. A thread has its own
+ * on Linux, which setpriority(2) calls a bug. */
+static void give_way(void)
+{
+	(void)setpriority(PRIO_PROCESS, 0, SERVICE_NICE);
+}
+
 static void *run(void *arg)
 {
 	struct worker *worker = arg;
 
-	ask_for_short_turns();
+	if (worker->service.arg)
+		give_way();
+	else
+		ask_for_short_turns();
 	event_base_dispatch(worker->base);
 	atomic_store(&worker->ended, true);
 	return NULL;

@@ -45,11 +45,25 @@ CLASSES(MX_ROUTE_HOST_STATES, enum mx_route_host_state, host_state)
 WORDS(MX_ROUTE_REASONS, enum mx_route_reason, reason)
 WORDS(MX_ROUTE_LEVELS, enum mx_route_level, level)
 WORDS(MX_ROUTE_DANES, enum mx_route_dane, dane)
-WORDS(MX_ROUTE_WARNINGS, enum mx_route_warning, warning)
 WORDS(MX_ROUTE_TLSA_REASONS, enum mx_route_tlsa_reason, tlsa_reason)
 WORDS(MX_ROUTE_STS_RECORDS, enum mx_route_sts_record, sts_record)
 WORDS(MX_ROUTE_STS_MODES, enum mx_route_sts_mode, sts_mode)
 WORDS(MX_ROUTE_MATCHES, enum mx_route_match, match)
+
+#undef WORD
+#undef TEXT
+
+#define WORD(name, word, text, fix) word,
+#define TEXT(name, word, text, fix) text,
+#define FIX(name, word, text, fix) fix,
+WORDS(MX_ROUTE_WARNINGS, enum mx_route_warning, warning)
+
+const char *mx_route_warning_fix(enum mx_route_warning warning)
+{
+	static const char *const fixes[] = { MX_ROUTE_WARNINGS(FIX) };
+
+	return pick(fixes, sizeof(fixes) / sizeof(fixes[0]), warning);
+}
 
 const char *mx_route_validation_word(enum mx_validation state)
 {

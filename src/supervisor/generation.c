@@ -162,9 +162,28 @@ static struct generation *empty(void)
 	if (!g)
 		return NULL;
 	g->config_fd = -1;
+	g->control.fd = -1;
 	for (int role = 0; role < ROLE_COUNT; role++)
 		g->program[role] = -1;
 	return g;
+}
+
+/* What children are told is what there is. */
+static bool open_control(struct generation *g, const struct generation *old)
+{
+	char error[CONTROL_ERROR_MAX] = "out of memory";
+	enum mx_error err = control_socket_open(&g->control, &g->config,
+						old ? &old->control : NULL, error);
+	char *path = err == MX_OK ?
+		strdup(g->control.fd >= 0 ? g->control.path : "no") : NULL;
+
+	if (!path) {
+		mx_log(MX_LOG_ERROR, "%s", error);
+		return false;
+	}
+	free(g->config.control_socket);
+	g->config.control_socket = path;
+	return true;
 }
 
 struct generation *generation_new(struct mx_config *config,
@@ -197,6 +216,8 @@ struct generation *generation_new(struct mx_config *config,
 		goto fail;
 	}
 	listeners_prune(&g->listeners, &g->config);
+	if (!open_control(g, old))
+		goto fail;
 	g->config_fd = config_text(&g->config);
 	if (g->config_fd < 0) {
 		mx_log(MX_LOG_ERROR, "cannot write the configuration for children: %s",
@@ -219,6 +240,7 @@ void generation_free(struct generation *g)
 		close_fd(&g->child[i].control);
 	}
 	listeners_clear(&g->listeners);
+	control_socket_close(&g->control);
 	for (int role = 0; role < ROLE_COUNT; role++)
 		close_fd(&g->program[role]);
 	close_fd(&g->config_fd);
@@ -279,6 +301,8 @@ static const char *verify(const struct state *state)
 	for (size_t i = 0; i < state->listeners.count; i++)
 		if (!is_socket(&state->listeners.at[i]))
 			return "a socket is not what it is said to be";
+	if (state->control.fd >= 0 && !control_socket_is(&state->control))
+		return "the control socket is not what it is said to be";
 	for (size_t i = 0; i < state->child_count; i++) {
 		const struct state_child *c = &state->child[i];
 		if (c->pid != 0 && !is_child(c->pid))
@@ -334,6 +358,9 @@ struct generation *generation_adopt(const struct state *state, mx_instant now)
 		}
 		own(state->listeners.at[i].fd);
 	}
+	g->control = state->control;
+	if (g->control.fd >= 0)
+		own(g->control.fd);
 	g->number = state->generation;
 	g->phase = PHASE_SERVING;
 	g->workers = mx_config_workers(&g->config);
@@ -426,6 +453,8 @@ static void start_child(struct generation *g, struct child *c, int ipv6, mx_inst
 				g->listeners.at[i].tcp ? MX_HANDOVER_TCP : MX_HANDOVER_UDP,
 				listeners_worker(&g->listeners, i, g->workers),
 				g->listeners.at[i].fd);
+	if (c->role == ROLE_FRONT && g->control.fd >= 0)
+		ok = ok && outbox_put_copy(c, MX_HANDOVER_CONTROL, 0, g->control.fd);
 	if (!ok)
 		condemn(c, "could not be handed its sockets");
 }
@@ -451,13 +480,13 @@ void generation_start_due(struct generation *g, int ipv6, mx_instant now)
 		if (g->child[i].pid == 0 && g->child[i].start_at <= now)
 			start_child(g, &g->child[i], ipv6, now);
 
-	/* A pair for each worker wherever one of the two is new. */
+	/* A pair for each thread that asks wherever one of the two is new. */
 	for (size_t i = 1; i < g->child_count; i++) {
 		struct child *resolver = &g->child[i];
 		if (front->pid == 0 || resolver->pid == 0 ||
 		    (!front->fresh && !resolver->fresh))
 			continue;
-		for (unsigned w = 0; w < g->workers; w++)
+		for (unsigned w = 0; w < mx_config_threads(&g->config); w++)
 			if (!connect_pair(front, resolver, w)) {
 				condemn(resolver->fresh ? resolver : front,
 					"could not be handed its channels");

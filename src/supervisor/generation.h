@@ -56,6 +56,7 @@ struct generation {
 	int config_fd;
 	int program[ROLE_COUNT];
 	struct listeners listeners;
+	struct control_socket control;
 	unsigned workers;
 	struct child child[CHILDREN_MAX]; /* [0] is the front */
 	size_t child_count;

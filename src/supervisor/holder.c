@@ -167,6 +167,20 @@ static void describe(int proc, const char *pid, char ret[HOLDER_TEXT_MAX])
 		 name[0] ? name : "a process", pid);
 }
 
+void holder_name(pid_t pid, char ret[HOLDER_TEXT_MAX])
+{
+	char number[16];
+	int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	snprintf(number, sizeof number, "%d", (int)pid);
+	snprintf(ret, HOLDER_TEXT_MAX, "another process");
+	if (proc < 0)
+		return;
+	if (pid > 0) /* 0: it is of another namespace */
+		describe(proc, number, ret);
+	close(proc);
+}
+
 bool holder_find(const struct sockaddr *addr, bool tcp,
 		 char ret[HOLDER_TEXT_MAX])
 {

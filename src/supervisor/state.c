@@ -30,6 +30,10 @@ bool state_write(const struct state *state, FILE *out)
 		fprintf(out, "socket %s %d %s\n", one->tcp ? "tcp" : "udp",
 			one->fd, where);
 	}
+	if (state->control.fd >= 0)
+		fprintf(out, "control %s %d %s\n",
+			state->control.by_default ? "auto" : "set",
+			state->control.fd, state->control.path);
 	for (size_t i = 0; i < state->child_count; i++) {
 		const struct state_child *c = &state->child[i];
 		fprintf(out, "child %s %u %d %d %d\n", role_name[c->role],
@@ -46,7 +50,7 @@ struct reader {
 	const char *wrong; /* first thing that was */
 	struct state *state;
 	bool seen_pid, seen_generation, seen_ipv6, seen_config, seen_folder,
-		seen_program[ROLE_COUNT], seen_end;
+		seen_program[ROLE_COUNT], seen_control, seen_end;
 };
 
 static void fail(struct reader *r, const char *wrong)
@@ -120,6 +124,23 @@ static void read_socket(struct reader *r)
 		fail(r, "out of memory");
 }
 
+static void read_control(struct reader *r)
+{
+	struct control_socket *control = &r->state->control;
+	const char *how = word(r);
+
+	control->by_default = strcmp(how, "auto") == 0;
+	if (!control->by_default && strcmp(how, "set") != 0)
+		fail(r, "neither auto nor set");
+	control->fd = (int)number(r, 3, FD_MAX);
+	/* The rest of the line: a path may have blanks. */
+	if (*r->at != '/' || strlen(r->at) >= sizeof control->path)
+		fail(r, "not a path");
+	else
+		strcpy(control->path, r->at);
+	r->at += strlen(r->at);
+}
+
 static void read_child(struct reader *r)
 {
 	struct state_child c;
@@ -171,6 +192,9 @@ static void read_line(struct reader *r)
 		state->program[role] = (int)number(r, 3, FD_MAX);
 	} else if (strcmp(key, "socket") == 0) {
 		read_socket(r);
+	} else if (strcmp(key, "control") == 0) {
+		once(r, &r->seen_control);
+		read_control(r);
 	} else if (strcmp(key, "child") == 0) {
 		read_child(r);
 	} else if (strcmp(key, "end") == 0) {
@@ -192,7 +216,7 @@ static int compare(const void *a, const void *b)
 static void check_descriptors(struct reader *r)
 {
 	const struct state *s = r->state;
-	size_t count = 0, room = s->listeners.count + s->child_count + 2 + ROLE_COUNT;
+	size_t count = 0, room = s->listeners.count + s->child_count + 3 + ROLE_COUNT;
 	int *all = calloc(room, sizeof *all);
 
 	if (!all) {
@@ -207,6 +231,8 @@ static void check_descriptors(struct reader *r)
 	for (int role = 0; role < ROLE_COUNT; role++)
 		all[count++] = s->program[role];
 	all[count++] = s->config;
+	if (s->control.fd >= 0)
+		all[count++] = s->control.fd;
 	if (s->folder >= 0)
 		all[count++] = s->folder;
 	qsort(all, count, sizeof *all, compare);
@@ -245,7 +271,7 @@ static void check_whole(struct reader *r)
 enum mx_error state_read(const char *text, size_t len, struct state *ret,
 			 char error[STATE_ERROR_MAX])
 {
-	struct state state = { .self = 0 };
+	struct state state = { .control.fd = -1 };
 	struct reader r = { .state = &state };
 	char line[LINE_MAX_OCTETS];
 	unsigned line_number = 0;

@@ -12,6 +12,7 @@
  *   folder 5                       where the programs are, -1 unknown
  *   program front|resolver 6       O_PATH descriptor of the file
  *   socket udp|tcp 12 127.0.0.1@53
+ *   control auto|set 14 /run/mxbound/control.sock    if there is one
  *   child front|resolver INDEX PID CONTROL READY
  *   end
  */
@@ -23,6 +24,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "control_socket.h"
 #include "listeners.h"
 
 enum role { ROLE_FRONT, ROLE_RESOLVER };
@@ -50,6 +52,7 @@ struct state {
 	int config, folder, program[ROLE_COUNT];
 	struct listeners listeners; /* owned; its descriptors are not until
 				       the state has been verified */
+	struct control_socket control; /* likewise */
 	struct state_child child[CHILDREN_MAX];
 	size_t child_count;
 };

@@ -49,6 +49,7 @@ resolver-option: "do-not-query-localhost: no"
 ipv6-upstream: no
 user: root
 log-level: info
+control-socket: {control}
 """
 
 
@@ -93,6 +94,7 @@ class Mxbound:
         self.holder = tempfile.TemporaryDirectory(prefix="mxbound-")  # goes with us
         self.folder = Path(self.holder.name)
         self.file = self.folder / "mxbound.conf"
+        self.control = self.folder / "control.sock"
         self.log_file = self.folder / "log"
         self.process = None
         self.counters = None
@@ -105,7 +107,8 @@ class Mxbound:
         lines = [] if "listen" in keys else [f"listen: {a}" for a in self.listen]
         if self.lab:
             text = LAB_OPTIONS.format(hints=os.environ["LAB_ROOT_HINTS"],
-                                      anchor=os.environ["LAB_TRUST_ANCHOR"])
+                                      anchor=os.environ["LAB_TRUST_ANCHOR"],
+                                      control=self.control)
             lines += [line for line in text.splitlines()
                       if line.split(":", 1)[0] not in keys
                       or line.startswith("resolver-option")]

@@ -74,7 +74,7 @@ class Bed:
             shutil.copy(source, self.folder)
         self.port = free_port()
         self.options = {"listen": [f"127.0.0.1@{self.port}"], "workers": 2,
-                        "resolvers": 2, "log-level": "info"}
+                        "resolvers": 2, "log-level": "info", "control-socket": "no"}
         self.options.update(options)
         self.write()
         self.process = None

@@ -255,6 +255,48 @@ static void snapshot_file(void **state)
 	assert_snapshot_ends("snapshot-file: /none/such/file\n", "/none/such/file");
 }
 
+static void assert_control_ends(const char *lines, const char *end,
+				unsigned threads)
+{
+	struct mx_config c;
+	const char *path;
+
+	load_ok(&c, lines);
+	path = mx_config_control_socket(&c);
+	if (end == NULL) {
+		assert_null(path);
+	} else {
+		assert_non_null(path);
+		assert_int_equal(path[0], '/');
+		assert_string_equal(path + strlen(path) - strlen(end), end);
+	}
+	assert_int_equal(mx_config_threads(&c), threads);
+	mx_config_clear(&c);
+}
+
+/* Whether it can be made shows when it is. */
+static void control_socket(void **state)
+{
+	char lengthy[200] = "control-socket: /";
+
+	(void)state;
+	/* "auto": the supervisor knows where, once it has looked. */
+	assert_control_ends("workers: 2\n", NULL, 2);
+	assert_control_ends("workers: 2\ncontrol-socket: no\n", NULL, 2);
+	assert_control_ends("workers: 2\ncontrol-socket: \"\"\n", NULL, 2);
+	assert_control_ends("workers: 2\ncontrol-socket: m.sock\n", "/m.sock", 3);
+	assert_control_ends("workers: 2\ncontrol-socket: \"/none/a b\"\n",
+			    "/none/a b", 3);
+	expect_error("control-socket: yes\n", NULL,
+		     "t.conf:1: \"yes\" for \"control-socket\" says not where; write \"auto\", or a path");
+	memset(lengthy + strlen(lengthy), 'x', 107);
+	expect_error(lengthy, NULL, "t.conf:1: \"/xxx...");
+	strcpy(strchr(lengthy, '/') + 107, "\n");
+	assert_control_ends(lengthy, "xxxx", mx_config_workers(&(struct mx_config){ 0 }) + 1);
+	const char *const set[3] = { "control-socket=/a\nb" };
+	expect_error("", set, "--set control-socket=/a...");
+}
+
 /* Root may do all, but mxbound will be another by then. */
 static void state_folder_of_the_account(void **state)
 {
@@ -290,6 +332,7 @@ int main(void)
 		cmocka_unit_test(trust_anchor),
 		cmocka_unit_test(state_folder),
 		cmocka_unit_test(snapshot_file),
+		cmocka_unit_test(control_socket),
 		cmocka_unit_test(state_folder_of_the_account),
 	};
 

@@ -23,11 +23,13 @@
 #define GOOD_SOCKETS \
 	"socket udp 12 127.0.0.1@53\n" \
 	"socket tcp 13 ::1@53\n"
+#define GOOD_CONTROL \
+	"control set 14 /run/a folder/m.sock\n"
 #define GOOD_CHILDREN \
 	"child front 0 100 20 1\n" \
 	"child resolver 0 101 21 1\n" \
 	"child resolver 1 0 -1 0\n"
-#define GOOD GOOD_HEAD GOOD_SOCKETS GOOD_CHILDREN "end\n"
+#define GOOD GOOD_HEAD GOOD_SOCKETS GOOD_CONTROL GOOD_CHILDREN "end\n"
 
 static enum mx_error parse(const char *text, struct state *ret, char *error)
 {
@@ -49,6 +51,9 @@ static void test_round_trip(void **unused)
 	assert_int_equal(state.listeners.count, 2);
 	assert_true(state.listeners.at[1].tcp);
 	assert_int_equal(state.listeners.at[1].addr.ss_family, AF_INET6);
+	assert_int_equal(state.control.fd, 14);
+	assert_false(state.control.by_default);
+	assert_string_equal(state.control.path, "/run/a folder/m.sock");
 	assert_int_equal(state.child_count, 3);
 	assert_int_equal(state.child[1].role, ROLE_RESOLVER);
 	assert_int_equal(state.child[2].control, -1);
@@ -142,6 +147,11 @@ static void test_refused(void **unused)
 		{ "too many resolvers", GOOD_HEAD GOOD_SOCKETS GOOD_CHILDREN "child resolver 16 104 24 1\nend\n" },
 		{ "another role", GOOD_HEAD GOOD_SOCKETS GOOD_CHILDREN "child fetcher 0 104 24 1\nend\n" },
 		{ "standard error as a control socket", GOOD_HEAD GOOD_SOCKETS "child front 0 100 2 1\nchild resolver 0 101 21 1\nend\n" },
+		{ "the control socket twice", GOOD_HEAD GOOD_SOCKETS GOOD_CONTROL "control set 15 /a\n" GOOD_CHILDREN "end\n" },
+		{ "its descriptor twice", GOOD_HEAD GOOD_SOCKETS "control set 12 /a\n" GOOD_CHILDREN "end\n" },
+		{ "without its path", GOOD_HEAD GOOD_SOCKETS "control set 14\n" GOOD_CHILDREN "end\n" },
+		{ "at no absolute path", GOOD_HEAD GOOD_SOCKETS "control set 14 a\n" GOOD_CHILDREN "end\n" },
+		{ "neither auto nor set", GOOD_HEAD GOOD_SOCKETS "control yes 14 /a\n" GOOD_CHILDREN "end\n" },
 		{ "a line without end", GOOD_HEAD GOOD_SOCKETS GOOD_CHILDREN "end" },
 	};
 	struct state state;
