@@ -68,3 +68,17 @@ class Control:
     def forget(self):
         """All counts to zero."""
         self.ask("forget")
+
+    def add(self, server, v4, v6, behind):
+        """One more server, at these addresses, which must be there (v6 may be
+        None); it forwards to the address behind. It stays until the lab ends."""
+        self.ask("add", server=server, v4=v4, v6=v6, behind=behind)
+
+    def watch(self):
+        """From now on remember each query and its time."""
+        self.ask("watch")
+
+    def watched(self):
+        """[(time, server, name, type, transport)] since watch(), in the order of
+        arrival, and watch no more. The time is that of time.monotonic()."""
+        return [tuple(w) for w in self.ask("watched")["watched"]]
