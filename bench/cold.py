@@ -34,18 +34,19 @@ def name(i):
     return f"c{i:07d}.cold"
 
 
-def make_zones(build, count):
+def make_zones(build, count, kind="cold", *options):
     """Their folder; made anew when there are too few or they are days old."""
-    folder = build / "bench/cold"
+    folder, program = build / "bench" / kind, build / "bench/cold_zones"
     stamp = folder / "made"
     try:
         age = time.time() - stamp.stat().st_mtime
-        if 0 <= age < FRESH_S and json.loads(stamp.read_text()) >= count:
+        if 0 <= age < FRESH_S and stamp.stat().st_mtime > program.stat().st_mtime \
+                and json.loads(stamp.read_text()) >= count:
             return folder
     except (OSError, ValueError):
         pass
     stamp.unlink(missing_ok=True)
-    subprocess.run([build / "bench/cold_zones", str(count), folder], check=True, timeout=300)
+    subprocess.run([program, *options, str(count), folder], check=True, timeout=300)
     stamp.write_text(json.dumps(count))
     return folder
 
