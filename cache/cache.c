@@ -206,6 +206,28 @@ enum mx_hit mx_cache_get_stale(struct mx_cache *cache, const struct mx_key *key,
 	return e != NULL ? MX_HIT : MX_MISS;
 }
 
+enum mx_hit mx_cache_peek(struct mx_cache *cache, const struct mx_key *key,
+			  mx_instant now, bool full, uint8_t *out, size_t room,
+			  struct mx_found *ret)
+{
+	struct place place;
+	struct shard *s = cache_locate(cache, key, &place);
+	struct mx_form form;
+	struct entry *e;
+
+	shard_lock(s);
+	e = shard_lookup(s, key, &place, now);
+	if (e != NULL) {
+		entry_form(e, full, &form);
+		describe(e, &form, false, entry_age_s(e, now), ret);
+		ret->copied = form.len <= room;
+		if (ret->copied && form.len > 0)
+			mx_form_write(&form, entry_age_s(e, now), e->turn, out);
+	}
+	shard_unlock(s);
+	return e != NULL ? MX_HIT : MX_MISS;
+}
+
 bool mx_cache_has(struct mx_cache *cache, const struct mx_key *key,
 		  mx_instant now)
 {

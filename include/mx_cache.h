@@ -105,6 +105,12 @@ enum mx_hit mx_cache_get_stale(struct mx_cache *cache, const struct mx_key *key,
 			       mx_instant now, int64_t wall_ms, bool full,
 			       uint8_t *out, size_t room, struct mx_found *ret);
 
+/* What get would give, but for whoever only wants to know: it counts as no use
+ * and turns nothing. */
+enum mx_hit mx_cache_peek(struct mx_cache *cache, const struct mx_key *key,
+			  mx_instant now, bool full, uint8_t *out, size_t room,
+			  struct mx_found *ret);
+
 /* Whether get would be a hit. Does not count as one. */
 bool mx_cache_has(struct mx_cache *cache, const struct mx_key *key,
 		  mx_instant now);

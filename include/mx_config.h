@@ -73,6 +73,10 @@
 	  "what was asked for at least twice is asked again as soon as its TTL has run out") \
 	X(keep_warm, "keep-warm", LIST, "", 0, 1000, "DOMAIN", \
 	  "mail domain whose MX, addresses and TLSA are asked again as soon as their TTL has run out, whether asked for or not") \
+	X(mail_prefetch, "mail-prefetch", BOOL, "yes", 0, 0, "yes|no", \
+	  "once a client has heard where a domain's mail goes, the addresses and TLSA that its mail server asks for next are asked at once") \
+	X(mail_prefetch_rate, "mail-prefetch-rate", COUNT, "1000", 1, 1000000, "questions/s", \
+	  "no more of these questions are asked in a second, over all workers; others are left to the mail server") \
 	X(query_deadline, "query-deadline", MSEC, "4s", 100, 4500, "ms", \
 	  "a client hears SERVFAIL after this; the work goes on") \
 	X(question_lifetime, "question-lifetime", SECS, "1m", 5, 600, "s", \

@@ -33,6 +33,10 @@
 	X(refreshes, 0, "questions asked again because their answers, asked for often, ran out") \
 	X(refreshes_dropped, 0, "of those that were to be asked again, not asked for want of room") \
 	X(warmed, 0, "questions asked to keep the domains of keep-warm fresh") \
+	X(ahead, 0, "questions asked ahead of the mail server, after an MX answer") \
+	X(ahead_joined, 0, "of these, in flight when a client came to ask the same") \
+	X(ahead_over_rate, 0, "questions not asked ahead because of mail-prefetch-rate") \
+	X(ahead_no_room, 0, "questions not asked ahead because too many are in flight, or a resolver does not keep up") \
 	X(upstream_answers, 0, "answers that came back from a resolver") \
 	X(upstream_failures, 0, "of these, without usable data") \
 	X(upstream_rejected, 0, "of these, malformed or to another question") \

@@ -26,6 +26,7 @@ void lookups_ask_again(struct mx_lookups *l, unsigned resolver)
 		if (++question->deaths >= DEATHS_MAX) {
 			failure_log(question, "given up",
 				    "the resolver died over and over with it");
+			question->ahead = false; /* to be remembered anyway */
 			question_fail(l, question, MX_EDE_OTHER,
 				      "resolver failed");
 			/* A callback may have asked or cancelled anything:
@@ -55,6 +56,8 @@ static void ask_again(struct mx_lookups *l, const struct mx_key *key,
 		mx_count(l->counters, refreshes_dropped, 1);
 		return;
 	}
+	question->refresh = true;
+	l->refreshing++;
 	mx_count(l->counters, refreshes, 1);
 	upstream_ask(l->upstream[question->resolver], question);
 	if (TAILQ_FIRST(&l->by_age) == question)

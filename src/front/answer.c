@@ -1,6 +1,7 @@
 /* answer.c - how a question ends: what comes from a resolver is taken apart,
  * kept, and given to all who wait. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "lookups.h"
 #include "mx_log.h"
@@ -36,13 +37,26 @@ void question_end(struct mx_lookups *l, struct mx_question *question,
 	free(question);
 }
 
+/* That a question failed which only we wanted, on a guess, is kept for no
+ * client: who then asks gets a try of its own, as without asking ahead, and
+ * the back-off begins with it. RFC 9520 is kept all the same, since libunbound
+ * remembers for five seconds what failed. But where there is a stale answer,
+ * to know that no fresh one can be had spares the client the wait. */
+static bool failure_kept(struct mx_lookups *l,
+			 const struct mx_question *question)
+{
+	return !question->ahead || !question->background ||
+	       stale_there(l, &question->key);
+}
+
 void question_fail(struct mx_lookups *l, struct mx_question *question,
 		   uint16_t ede, const char *why)
 {
 	struct mx_lookup_result result = result_failed(MX_E_UPSTREAM, ede, why);
 
 	mx_count(l->counters, upstream_failures, 1);
-	failure_put(l, &question->key, ede, why, mx_clock_now());
+	if (failure_kept(l, question))
+		failure_put(l, &question->key, ede, why, mx_clock_now());
 	question_end(l, question, NULL, &result);
 }
 
@@ -130,5 +144,18 @@ void lookups_answer(struct mx_lookups *l, unsigned resolver,
 		.rcode = answer.rcode, .ede = answer.ede, .why = answer.why,
 		.expires = now + (mx_instant)answer.ttl_s * 1000,
 	};
+	if (!answer.awaited || question->key.qtype != MX_TYPE_MX || !l->ahead) {
+		question_end(l, question, &answer, &result);
+		return;
+	}
+	/* The client first; then what it will ask next. */
+	struct mx_key key = question->key;
+	uint8_t qname[MX_NAME_MAX];
+
+	memcpy(qname, key.qname, key.qname_len);
+	key.qname = qname;
 	question_end(l, question, &answer, &result);
+	if (l->ahead) /* a callback may have ended it */
+		ahead_follow(l->ahead, &key, answer.kind, answer.state,
+			     &answer.plain);
 }

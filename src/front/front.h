@@ -66,6 +66,9 @@ void limits_question_end(struct mx_limits *limits);
  * another: all workers together have less than twice the bound. */
 uint32_t limits_question_share(const struct mx_limits *limits);
 void limits_question_past_total(struct mx_limits *limits);
+/* One more question asked ahead; false past mail-prefetch-rate. After a quiet
+ * second as many as that at once. */
+bool limits_ahead(struct mx_limits *limits, mx_instant now);
 /* One more TCP connection. */
 enum limits_tcp { LIMITS_TCP_OK, LIMITS_TCP_TOTAL, LIMITS_TCP_CLIENT };
 enum limits_tcp limits_tcp(struct mx_limits *limits, uint32_t client);
@@ -202,6 +205,9 @@ void lookups_channel(struct mx_lookups *lookups, unsigned resolver, int fd);
 /* A hit with mx_found.refresh. */
 void lookups_refresh(struct mx_lookups *lookups, const struct mx_key *key,
 		     const struct mx_found *found, mx_instant now);
+/* From now on nothing is asked ahead, and what was is given up: the worker is
+ * to end. */
+void lookups_stop_ahead(struct mx_lookups *lookups);
 /* Lookups that wait for an answer now. */
 size_t lookups_waiting(const struct mx_lookups *lookups);
 

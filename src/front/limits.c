@@ -27,9 +27,13 @@ struct mx_limits {
 	uint32_t in_flight_max, client_max, tcp_max, tcp_client_max;
 	uint32_t question_share, tcp_share; /* of one worker */
 	_Atomic uint32_t waiting, questions, tcp;
+	int64_t ahead_ns;	/* what one question asked ahead takes */
+	_Atomic int64_t ahead_from; /* see limits_ahead, ns */
 	_Atomic uint32_t client_waiting[MX_LIMITS_SLOTS];
 	_Atomic uint32_t client_tcp[MX_LIMITS_SLOTS];
 };
+
+#define SECOND_NS 1000000000
 
 uint8_t front_hash_key[crypto_shorthash_KEYBYTES];
 
@@ -94,6 +98,7 @@ struct mx_limits *limits_new(const struct mx_config *config)
 	limits->client_max = (uint32_t)config->in_flight_client_max;
 	limits->tcp_max = (uint32_t)config->tcp_connections_max;
 	limits->tcp_client_max = (uint32_t)config->tcp_connections_client_max;
+	limits->ahead_ns = SECOND_NS / (int64_t)config->mail_prefetch_rate;
 	limits->question_share = share(limits->in_flight_max, config);
 	limits->tcp_share = share(limits->tcp_max, config);
 	if (!read_rules(limits, &config->access_control)) {
@@ -232,6 +237,25 @@ void limits_question_past_total(struct mx_limits *limits)
 void limits_question_end(struct mx_limits *limits)
 {
 	give(&limits->questions);
+}
+
+/* A bucket as one number, which a worker needs no lock for: the time at which
+ * it is full again. It is empty when that is a second away. */
+bool limits_ahead(struct mx_limits *limits, mx_instant now)
+{
+	int64_t now_ns = now * (SECOND_NS / 1000);
+	int64_t from = atomic_load_explicit(&limits->ahead_from,
+					    memory_order_relaxed);
+	int64_t to;
+
+	do {
+		to = (from > now_ns ? from : now_ns) + limits->ahead_ns;
+		if (to > now_ns + SECOND_NS)
+			return false;
+	} while (!atomic_compare_exchange_weak_explicit(
+		&limits->ahead_from, &from, to, memory_order_relaxed,
+		memory_order_relaxed));
+	return true;
 }
 
 enum limits_tcp limits_tcp(struct mx_limits *limits, uint32_t client)

@@ -182,6 +182,15 @@ static void wait_for(struct mx_lookups *l, struct mx_question *question,
 	TAILQ_INSERT_TAIL(&l->by_stale, lookup, by_stale);
 }
 
+/* A client waits for what was asked without one. */
+static void join_background(struct mx_lookups *l, struct mx_question *question)
+{
+	question->background = false;
+	upstream_hurry(l->upstream[question->resolver], question);
+	if (question->ahead)
+		mx_count(l->counters, ahead_joined, 1);
+}
+
 enum mx_lookup_way mx_lookup_missed(struct mx_lookups *l,
 				    const struct mx_key *key, bool full,
 				    uint32_t client, struct mx_lookup *lookup,
@@ -206,6 +215,8 @@ enum mx_lookup_way mx_lookup_missed(struct mx_lookups *l,
 	}
 
 	wait_for(l, question, lookup, now);
+	if (question->background && !in_background(lookup))
+		join_background(l, question);
 	if (way == MX_LOOKUP_ASKED)
 		upstream_ask(l->upstream[question->resolver], question);
 	if (TAILQ_FIRST(&l->by_deadline) == lookup ||

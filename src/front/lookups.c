@@ -46,11 +46,13 @@ struct mx_lookups *lookups_new(struct event_base *base,
 	l->room = mx_ingest_room_new();
 	l->stale = stale_rules_new(config);
 	l->refreshes = refreshes_new();
+	l->ahead = config->mail_prefetch ? ahead_new(l) : NULL;
 	l->refresh_timer = evtimer_new(base, lookups_refresh_due, l);
 	l->timer = evtimer_new(base, deadlines_due, l);
 	l->deliver = event_new(base, -1, 0, lookups_deliver, l);
 	if (!l->by_slot || !l->upstream || !l->room || !l->stale || !l->timer ||
-	    !l->deliver || !l->refreshes || !l->refresh_timer)
+	    !l->deliver || !l->refreshes || !l->refresh_timer ||
+	    (config->mail_prefetch && !l->ahead))
 		goto fail;
 	for (unsigned i = 0; i < l->resolver_count; i++)
 		if (!(l->upstream[i] = upstream_new(l, base, i)))
@@ -61,6 +63,12 @@ fail:
 	return NULL;
 }
 
+void lookups_stop_ahead(struct mx_lookups *l)
+{
+	ahead_free(l->ahead);
+	l->ahead = NULL;
+}
+
 void lookups_free(struct mx_lookups *l)
 {
 	if (!l)
@@ -68,6 +76,7 @@ void lookups_free(struct mx_lookups *l)
 	struct mx_question *question;
 	struct mx_lookup *lookup;
 
+	ahead_free(l->ahead);
 	while ((question = TAILQ_FIRST(&l->by_age))) {
 		question_detach(l, question);
 		free(question);

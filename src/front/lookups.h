@@ -6,6 +6,7 @@
  *   answer.c    how a question ends
  *   result.c    what those who waited hear
  *   again.c     what is asked again
+ *   ahead.c     what is asked before a mail server asks for it
  *   lookups.c   set up and tear down
  *
  * A function that runs callbacks says so: a callback may look up and cancel
@@ -22,8 +23,11 @@ struct mx_question {
 	unsigned deaths; /* resolvers that died while they had it */
 	mx_instant started, failed_until;
 	TAILQ_ENTRY(mx_question) by_age, sending;
-	bool refresh; /* asked by nobody */
-	bool queued; /* in upstream's list of what is to be sent */
+	bool refresh;	 /* asked again by again.c */
+	bool ahead;	 /* asked by ahead.c */
+	bool ahead_waits; /* one lookup of ahead.c, never two, waits for it */
+	bool background; /* no client has ever waited for it */
+	bool queued, queued_late; /* in upstream's lists of what is to be sent */
 	TAILQ_HEAD(, mx_lookup) waiting;
 	struct mx_key key;		 /* points to octets */
 	uint8_t octets[KEY_OCTETS_MAX]; /* qname, qtype, qclass: hash key */
@@ -58,6 +62,7 @@ struct mx_lookups {
 	struct refreshes *refreshes;
 	struct event *refresh_timer;
 	unsigned refreshing;
+	struct ahead *ahead; /* NULL: nothing is asked ahead */
 	struct stale_rules *stale;
 	uint8_t stale_octets[MX_MESSAGE_MAX]; /* of the answer being given */
 };
@@ -95,11 +100,16 @@ struct mx_question *question_find(struct mx_lookups *l,
 				  const struct mx_key *key);
 /* The one with this id, or NULL: it was forgotten. */
 struct mx_question *question_by_id(const struct mx_lookups *l, uint32_t id);
-/* Not sent yet. NULL: there is no room. One for a refresh takes no other's
+/* The resolver in charge of it. */
+unsigned question_resolver(const struct mx_lookups *l,
+			   const struct mx_key *key);
+/* Not sent yet. NULL: there is no room. One in the background takes no other's
  * place. */
 struct mx_question *question_new(struct mx_lookups *l,
-				 const struct mx_key *key, bool refresh,
+				 const struct mx_key *key, bool background,
 				 mx_instant now);
+/* Whoever waits hears MX_E_OVERLOAD, later. */
+void question_forget(struct mx_lookups *l, struct mx_question *question);
 /* Take a question out of all tables; its lookups and memory are the
  * caller's. */
 void question_detach(struct mx_lookups *l, struct mx_question *question);
@@ -147,6 +157,22 @@ void lookups_ask_again(struct mx_lookups *lookups, unsigned resolver);
 /* Event: what has run out is asked again, so many at a time. */
 void lookups_refresh_due(evutil_socket_t fd, short what, void *arg);
 
+/* ---- ahead.c ---- */
+
+/* Questions that a worker has in flight because it asked ahead. One that is
+ * slow is forgotten when its place is needed, so that dead name servers do not
+ * keep those of others from being asked ahead. */
+#define AHEAD_MAX 256u
+#define AHEAD_SLOW_MS 2000
+
+struct ahead *ahead_new(struct mx_lookups *l);
+void ahead_free(struct ahead *ahead);
+/* A client has its answer, to key: ask what its mail server will ask next. The
+ * form is borrowed. */
+void ahead_follow(struct ahead *ahead, const struct mx_key *key,
+		  enum mx_answer_kind kind, enum mx_validation state,
+		  const struct mx_form *form);
+
 /* ---- upstream.c: the front's end of the pair to one resolver ---- */
 
 struct upstream;
@@ -158,9 +184,13 @@ void upstream_free(struct upstream *up);
 void upstream_connect(struct upstream *up, int fd);
 /* Whether there is a resolver, as far as is known. */
 bool upstream_there(const struct upstream *up);
-/* Send, or queue until the socket takes it or a new one comes. Runs no
- * callback of a lookup. */
+/* Whether it takes no more for now, or is not there. */
+bool upstream_full(const struct upstream *up);
+/* Send, or queue until the socket takes it or a new one comes: those of
+ * clients before those in the background. Runs no callback of a lookup. */
 void upstream_ask(struct upstream *up, struct mx_question *question);
+/* A client waits for it now: if it is queued it goes with those of clients. */
+void upstream_hurry(struct upstream *up, struct mx_question *question);
 /* The question ends: it is not sent if it still waits for that. */
 void upstream_forget(struct upstream *up, struct mx_question *question);
 

@@ -9,8 +9,8 @@
 /* The zone a question is about decides where it goes, so that delegation,
  * keys and addresses are learnt once: two labels are the registered domain
  * for most, and any split is correct. */
-static unsigned resolver_for(const struct mx_lookups *l,
-			     const struct mx_key *key)
+unsigned question_resolver(const struct mx_lookups *l,
+			   const struct mx_key *key)
 {
 	const uint8_t *tail = mx_name_tail(key->qname, 2);
 	uint64_t hash;
@@ -94,7 +94,7 @@ static bool unawaited(const struct mx_question *question)
 	return true;
 }
 
-static void forget(struct mx_lookups *l, struct mx_question *question)
+void question_forget(struct mx_lookups *l, struct mx_question *question)
 {
 	struct mx_lookup *lookup;
 
@@ -113,7 +113,7 @@ static bool forget_one(struct mx_lookups *l)
 
 	TAILQ_FOREACH(question, &l->by_age, by_age) {
 		if (unawaited(question)) {
-			forget(l, question);
+			question_forget(l, question);
 			return true;
 		}
 		if (++looked == 64)
@@ -136,13 +136,13 @@ static bool make_room(struct mx_lookups *l)
 }
 
 struct mx_question *question_new(struct mx_lookups *l,
-				 const struct mx_key *key, bool refresh,
+				 const struct mx_key *key, bool background,
 				 mx_instant now)
 {
 	struct mx_question *question;
 	unsigned len;
 
-	if (refresh ? !limits_question(l->limits) : !make_room(l))
+	if (background ? !limits_question(l->limits) : !make_room(l))
 		return NULL;
 	question = calloc(1, sizeof(*question));
 	if (!question || !slot_take(l, question)) {
@@ -152,7 +152,7 @@ struct mx_question *question_new(struct mx_lookups *l,
 	}
 	TAILQ_INIT(&question->waiting);
 	question->started = now;
-	question->resolver = resolver_for(l, key);
+	question->resolver = question_resolver(l, key);
 	len = key_octets(key, question->octets);
 	question->key = *key;
 	question->key.qname = question->octets;
@@ -164,8 +164,7 @@ struct mx_question *question_new(struct mx_lookups *l,
 		return NULL;
 	}
 	TAILQ_INSERT_TAIL(&l->by_age, question, by_age);
-	question->refresh = refresh;
-	l->refreshing += refresh;
+	question->background = background;
 	return question;
 }
 

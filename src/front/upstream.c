@@ -22,7 +22,8 @@ struct upstream {
 	unsigned resolver;
 	int fd; /* -1: no resolver now */
 	struct event *readable, *writable;
-	TAILQ_HEAD(, mx_question) unsent;
+	/* A client's question does not wait behind those nobody waits for. */
+	TAILQ_HEAD(unsent, mx_question) unsent, unsent_late;
 	uint8_t buf[MX_CHANNEL_ANSWER_MAX + 1];
 };
 
@@ -95,15 +96,34 @@ static enum sent send_one(struct upstream *up, struct mx_question *question)
 	return SENT_LOST;
 }
 
+static struct unsent *list_of(struct upstream *up,
+			      const struct mx_question *question)
+{
+	return question->queued_late ? &up->unsent_late : &up->unsent;
+}
+
+static void enqueue(struct upstream *up, struct mx_question *question)
+{
+	question->queued = true;
+	question->queued_late = question->background;
+	TAILQ_INSERT_TAIL(list_of(up, question), question, sending);
+}
+
+static struct mx_question *first_unsent(const struct upstream *up)
+{
+	struct mx_question *question = TAILQ_FIRST(&up->unsent);
+
+	return question ? question : TAILQ_FIRST(&up->unsent_late);
+}
+
 static void send_unsent(struct upstream *up)
 {
-	while (up->fd >= 0 && !TAILQ_EMPTY(&up->unsent)) {
-		struct mx_question *question = TAILQ_FIRST(&up->unsent);
+	struct mx_question *question;
 
+	while (up->fd >= 0 && (question = first_unsent(up))) {
 		switch (send_one(up, question)) {
 		case SENT:
-			TAILQ_REMOVE(&up->unsent, question, sending);
-			question->queued = false;
+			upstream_forget(up, question);
 			break;
 		case SENT_LATER:
 			event_add(up->writable, NULL);
@@ -135,6 +155,7 @@ struct upstream *upstream_new(struct mx_lookups *owner, struct event_base *base,
 	up->resolver = resolver;
 	up->fd = -1;
 	TAILQ_INIT(&up->unsent);
+	TAILQ_INIT(&up->unsent_late);
 	return up;
 }
 
@@ -175,16 +196,31 @@ void upstream_ask(struct upstream *up, struct mx_question *question)
 {
 	if (question->queued)
 		return;
-	TAILQ_INSERT_TAIL(&up->unsent, question, sending);
-	question->queued = true;
-	if (TAILQ_FIRST(&up->unsent) == question)
+
+	bool first = !first_unsent(up);
+
+	enqueue(up, question);
+	if (first) /* else the socket is waited for */
 		send_unsent(up);
+}
+
+bool upstream_full(const struct upstream *up)
+{
+	return up->fd < 0 || first_unsent(up) != NULL;
+}
+
+void upstream_hurry(struct upstream *up, struct mx_question *question)
+{
+	if (!question->queued || !question->queued_late)
+		return;
+	upstream_forget(up, question);
+	enqueue(up, question);
 }
 
 void upstream_forget(struct upstream *up, struct mx_question *question)
 {
 	if (!question->queued)
 		return;
-	TAILQ_REMOVE(&up->unsent, question, sending);
-	question->queued = false;
+	TAILQ_REMOVE(list_of(up, question), question, sending);
+	question->queued = question->queued_late = false;
 }

@@ -56,6 +56,7 @@ static void drain(struct worker *worker)
 	worker->drain_until = mx_clock_now() + DRAIN_MS;
 	warm_free(worker->warm);
 	worker->warm = NULL;
+	lookups_stop_ahead(worker->lookups);
 	for (unsigned i = 0; i < worker->udp_count; i++)
 		udp_stop(worker->udp[i]);
 	tcp_stop(worker->tcp);

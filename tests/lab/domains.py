@@ -728,6 +728,13 @@ row("ttl-mixed.lab", "ttl", "two TTLs in one RRset: the least counts (RFC 2181 5
 row("ttl-chain.lab", "ttl", "the alias lives 5 s, its target an hour",
     "mx 5 CNAME host\nhost 3600 A 198.18.9.15",
     "mx  A   NOERROR  secure  1")
+row("ttl-key.lab", "ttl", "the zone's keys live 2 s, its delegation an hour",
+    """
+    @   3600  TXT  "there before"
+    @   2     MX   10 mx
+    mx  3600  A    198.18.4.31
+    """,
+    "@   MX  NOERROR  secure  1", ttl=2)
 row("ttl-negative.lab", "ttl", "negative answers live 2 s: the SOA's minimum (RFC 2308 5)",
     "@ A 198.18.9.16",
     """

@@ -266,18 +266,19 @@ static inline bool world_sets(char *const *sets, size_t count, const char *set)
 	return false;
 }
 
-/* sets: "key=value" of the configuration. */
+/* sets: "key=value" of the configuration. Nothing is asked ahead unless they
+ * say so: else most worlds would have to expect what is none of their matter. */
 static inline void world_begin(struct world *w, char *const *sets,
 			       size_t set_count)
 {
-	static char small[3][16] = { "workers=1", "resolvers=1",
-				     "cache-size=1m" };
+	static char small[4][20] = { "workers=1", "resolvers=1",
+				     "cache-size=1m", "mail-prefetch=no" };
 	char error[MX_CONFIG_ERROR_MAX];
 	char *all[64];
 	size_t count = 0;
 
 	assert_true(set_count < 60);
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < 4; i++)
 		if (!world_sets(sets, set_count, small[i]))
 			all[count++] = small[i];
 	for (size_t i = 0; i < set_count; i++)
