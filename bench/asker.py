@@ -1,4 +1,4 @@
-"""Asks chains of questions, some chains at a time, over one UDP socket.
+"""Asks chains of questions, many at the same time, over one UDP socket.
 
 A chain is asked step by step: all questions of a step at once, the next step
 when all of them are answered. Messages are made before the clock starts, and of
@@ -50,7 +50,7 @@ class Chain:
 
 
 class Asker:
-    """with Asker(address, port) as asker: asker.run([Chain(...), ...], 10)"""
+    """with Asker(address, port) as asker: asker.run([Chain(...), ...], 0.025)"""
 
     def __init__(self, address, port):
         self.at = (address, port)
@@ -60,30 +60,40 @@ class Asker:
         self.sock = socket.socket(family, socket.SOCK_DGRAM)
         self.sock.connect(self.at)
         self.sock.setblocking(False)
-        self.poll = select.poll()
-        self.poll.register(self.sock, select.POLLIN)
         self.asked, self.last_id = {}, 0     # {id: (chain, question)}
         return self
 
     def __exit__(self, *exc):
         self.sock.close()
 
-    def run(self, chains, at_once):
-        """So many on the way at the same time, until all are done. Whoever hears
-        nothing for WAIT_S gives up all that are on the way."""
-        self.waiting, self.on_the_way = iter(chains), 0
-        for _ in range(at_once):
-            self.begin_next()
-        while self.on_the_way and self.poll.poll(WAIT_S * 1000):
-            self.read()
-        self.asked.clear()
+    def run(self, chains, every_s=None):
+        """One begins every so often, however many are on the way; without every_s,
+        when the one before is done. Ends when all are, or nothing came for WAIT_S."""
+        self.on_the_way, start = 0, time.monotonic()
+        for number, chain in enumerate(chains):
+            if every_s is not None:
+                self.read_until(start + number * every_s)
+            self.begin(chain)
+            if every_s is None:
+                self.finish()
+        self.finish()
 
-    def begin_next(self):
-        chain = next(self.waiting, None)
-        if chain:
-            self.on_the_way += 1
-            chain.began = time.monotonic()
-            self.ask_step(chain)
+    def read_until(self, due):
+        while (left := due - time.monotonic()) > 0:
+            # select() takes less than a millisecond, poll() does not.
+            if select.select([self.sock], [], [], left)[0]:
+                self.read()
+
+    def finish(self):
+        while self.on_the_way and select.select([self.sock], [], [], WAIT_S)[0]:
+            self.read()
+        self.asked.clear()                   # what comes still is nobody's
+        self.on_the_way = 0
+
+    def begin(self, chain):
+        self.on_the_way += 1
+        chain.began = time.monotonic()
+        self.ask_step(chain)
 
     def ask_step(self, chain):
         step = chain.steps[chain.step]
@@ -118,4 +128,3 @@ class Asker:
             return
         chain.seconds = time.monotonic() - chain.began
         self.on_the_way -= 1
-        self.begin_next()

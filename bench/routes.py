@@ -3,7 +3,7 @@
 
     make bench-routes
     make bench-routes ARGS="--domains 40 --loss 0.05"
-    make bench-routes ARGS="--trace postfix"     what goes upstream for one, and when
+    make bench-routes ARGS="--trace postfix"     what goes upstream, and when
 
 Runs in the lab. METHOD.md says what each figure is.
 """
@@ -26,8 +26,9 @@ from machine import describe, halves, pin
 
 BUILD, OUT = hits.BUILD, hits.OUT
 DELAY_MS = 30
-AT_ONCE = 10                 # domains on the way to one server
-ALONE = 16                   # domains asked one at a time, to see that ten do no harm
+RATE_S = 40                  # domains a second, to one server after the other
+ALONE = 16                   # asked one at a time, to see that the rate does no harm
+QUERIES = 12                 # that a route takes upstream, for the floor
 SETTLE_S = 0.2               # for what a server asks on its own after the last answer
 OURS, DEFAULT, PLAIN = "mxbound", "Unbound", "Unbound, no minimisation"
 
@@ -55,19 +56,19 @@ def routes_to(chain, numbers):
     return [Chain(questions_of(chain, cold.name(number))) for number in numbers]
 
 
-def ask(server, routes, at_once):
+def ask(server, routes, every_s):
     """ms of each; None where any answer was not secure."""
     with Asker("127.0.0.1", server.port) as asker:
-        asker.run(routes, at_once)
+        asker.run(routes, every_s)
     return [route.ms() if route.secure else None for route in routes]
 
 
-def ask_floor(at_once, times):
+def ask_floor(every_s):
     """ms that a name server takes through the relay, asked directly."""
     address, _ = addresses(NETS["parent"][0], 1)
-    queries = [Chain([[("cold.", "SOA")]]) for _ in range(times)]
+    queries = [Chain([[("cold.", "SOA")]]) for _ in range(ALONE)]
     with Asker(address, 53) as asker:
-        asker.run(queries, at_once)
+        asker.run(queries, every_s)
     return [one.ms() for one in queries]
 
 
@@ -77,9 +78,9 @@ class Scenario:
     """count domains of its own, the same for every server. again: each is asked a
     second time."""
 
-    def __init__(self, label, chain, count, at_once=AT_ONCE, loss=0.0, again=False):
+    def __init__(self, label, chain, count, every_s=1 / RATE_S, loss=0.0, again=False):
         self.label, self.chain, self.count = label, chain, count
-        self.at_once, self.loss, self.again = at_once, loss, again
+        self.every_s, self.loss, self.again = every_s, loss, again
         self.first = 0
 
     def numbers(self, turn, rounds):
@@ -93,7 +94,7 @@ def scenarios(options):
              for chain in CHAINS]
     found += [Scenario(f"{chain}, loss", chain, options.domains, loss=options.loss)
               for chain in CHAINS]
-    found.append(Scenario("postfix, one at a time", "postfix", ALONE, at_once=1))
+    found.append(Scenario("postfix, one at a time", "postfix", ALONE, every_s=None))
     next_free = 1                            # 0 is kept warm
     for one in found:
         one.first, next_free = next_free, next_free + one.count
@@ -117,20 +118,21 @@ def measure(relay, server, scenario, numbers):
     relay.set("*", loss=scenario.loss)
     relay.forget()
     cpu, own, began = server.cpu_s(), time.process_time(), time.monotonic()
-    found = {"ms": ask(server, routes, scenario.at_once)}
+    found = {"ms": ask(server, routes, scenario.every_s)}
     took = time.monotonic() - began
     found.update(took_s=round(took, 3), busy=round((server.cpu_s() - cpu) / took, 3),
                  own_ms=round((time.process_time() - own) * 1000 / len(routes), 3),
                  upstream=settled(relay))
     if scenario.again:
-        found["again"] = {"ms": ask(server, again, scenario.at_once),
+        found["again"] = {"ms": ask(server, again, scenario.every_s),
                           "upstream": sum(settled(relay).values())}
     relay.set("*", loss=0)
     return found
 
 
 def floor_of():
-    return {"alone": ask_floor(1, 20), "at_once": ask_floor(AT_ONCE, 4 * AT_ONCE)}
+    """One at a time, and as many as the routes make."""
+    return {"alone": ask_floor(None), "at_rate": ask_floor(1 / RATE_S / QUERIES)}
 
 
 def all_rounds(relay, servers, chosen, options):
@@ -154,31 +156,45 @@ def all_rounds(relay, servers, chosen, options):
 def ask_kept(relay, server):
     """The domain of keep-warm, for the first time: what goes upstream."""
     relay.forget()
-    ms, = ask(server, routes_to("postfix", [0]), 1)
+    ms, = ask(server, routes_to("postfix", [0]), None)
     return {"ms": ms, "upstream": sum(settled(relay).values())}
 
 
-# ---- one route, seen at the relay ----
+# ---- the way of a route, seen at the relay ----
 
 def traced(relay, server, chain, number):
-    """[(ms since the first question, who, what)]"""
-    events = []
-    route = Chain(questions_of(chain, cold.name(number)), events)
+    """{what happened: ms since the first question}, in words without the domain's
+    name, so that several can be set beside each other."""
+    events, domain = [], cold.name(number)
+    route = Chain(questions_of(chain, domain), events)
     relay.watch()
-    ask(server, [route], 1)
+    ask(server, [route], None)
     time.sleep(SETTLE_S)
-    lines = [(when, "client", f"{what:8} {name} {rrtype}") for when, name, rrtype, what in events]
+    seen = [(when, f"{what:8} {rrtype:6} {name}") for when, name, rrtype, what in events]
     # A query reaches the relay at once; all of the delay is on the way back.
-    lines += [(when, "upstream", f"{name} {rrtype:7} {transport} to {ns}")
-              for when, ns, name, rrtype, transport in relay.watched()]
-    return [((when - route.began) * 1000, who, what) for when, who, what in sorted(lines)]
+    seen += [(when, f"    -> {rrtype:6} {name.rstrip('.')}, to {ns.partition('.')[2]}")
+             for when, ns, name, rrtype, _ in relay.watched()]
+    times, found = Counter(), {}
+    for when, what in sorted(seen):
+        words = what.replace(domain, "DOMAIN")
+        times[words] += 1
+        if times[words] > 1:
+            words += f", time {times[words]}"
+        found[words] = (when - route.began) * 1000
+    return found
 
 
 def trace(relay, servers, chain):
     for name, server in servers.items():
-        print(f"{name}, {chain}: ms, and round trips of {DELAY_MS} ms")
-        for ms, who, what in traced(relay, server, chain, 1):
-            print(f"{ms:8.1f} {ms / DELAY_MS:6.2f}  {'' if who == 'client' else '    -> '}{what}")
+        found = [traced(relay, server, chain, number) for number in range(1, ALONE + 1)]
+        all_ms = {}
+        for one in found:
+            for words, ms in one.items():
+                all_ms.setdefault(words, []).append(ms)
+        print(f"{name}, {chain}: ms and round trips of {DELAY_MS} ms, median of {ALONE} domains")
+        for ms, words in sorted((statistics.median(ms), words) for words, ms in all_ms.items()):
+            rare = f"   ({len(all_ms[words])} of {ALONE})" if len(all_ms[words]) < ALONE else ""
+            print(f"{ms:8.1f} {ms / DELAY_MS:6.2f}  {words}{rare}")
         print()
 
 
@@ -233,7 +249,7 @@ def failures(servers):
 def floor_summary(floor):
     return {key: {"median_ms": round(statistics.median(ms), 2),
                   "p90_ms": round(percentile(ms, 0.9), 2), "asked": len(ms)}
-            for key in ("alone", "at_once")
+            for key in ("alone", "at_rate")
             for ms in [[ms for one in floor for ms in one[key] if ms is not None]]}
 
 
@@ -241,13 +257,13 @@ def table(report):
     floor = report["floor"]
     lines = [f"{report['machine']}, kernel {report['kernel']}, {report['date']}; "
              f"load before {report['load']:.1f}",
-             f"routes to {report['domains']} cold signed domains, {AT_ONCE} at a time, "
+             f"routes to {report['domains']} cold signed domains, {RATE_S} a second, "
              f"{DELAY_MS} ms to every name server, TLD known, DO; {report['rounds']} rounds; "
              f"loss: {report['loss']:.1%}",
              "floor, one round trip through the relay: median "
              f"{floor['alone']['median_ms']:.2f} ms, p90 {floor['alone']['p90_ms']:.2f}; "
-             f"{AT_ONCE} at a time {floor['at_once']['median_ms']:.2f}, "
-             f"p90 {floor['at_once']['p90_ms']:.2f}", "",
+             f"{RATE_S * QUERIES} a second {floor['at_rate']['median_ms']:.2f}, "
+             f"p90 {floor['at_rate']['p90_ms']:.2f}", "",
              f"{'':24}{'':26}{'ms':>7}{'p90':>7}{'round trips':>13}{'ours by it':>12}"
              f"{'upstream':>10}{'failed':>8}{'busy':>7}"]
     for label in report["servers"][OURS]:
@@ -325,7 +341,7 @@ def parse():
     parser.add_argument("--set", action="append", default=[], metavar="KEY: VALUE",
                         help="a setting of ours, repeatable")
     parser.add_argument("--trace", choices=list(CHAINS), metavar="CHAIN",
-                        help=f"show one route: {', '.join(CHAINS)}")
+                        help=f"what is asked upstream, and when: {', '.join(CHAINS)}")
     return parser.parse_args()
 
 
@@ -351,7 +367,7 @@ def run(relay, servers, chosen, options):
     summaries = {name: {label: summary(rounds) for label, rounds in of_server.items()}
                  for name, of_server in runs.items()}
     return {**describe(), "domains": options.domains, "rounds": options.rounds,
-            "loss": options.loss, "delay_ms": DELAY_MS, "at_once": AT_ONCE,
+            "loss": options.loss, "delay_ms": DELAY_MS, "rate_s": RATE_S,
             "floor": floor_summary(floor), "servers": summaries,
             "ratios": ratios(summaries), "keep_warm": ask_kept(relay, servers[OURS]),
             "runs": runs}
