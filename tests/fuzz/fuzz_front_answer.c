@@ -137,10 +137,11 @@ static void respond(uint32_t id, const uint8_t *octets, size_t len)
 
 int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t len)
 {
-	static char sets[][32] = { "workers=1", "resolvers=1" };
+	static char sets[][32] = { "workers=1", "resolvers=1",
+				   "mail-prefetch=no" };
 	static const uint8_t failed[4] = { MX_CHANNEL_FAILED };
 	static struct heard first, second;
-	char *all[] = { sets[0], sets[1] };
+	char *all[] = { sets[0], sets[1], sets[2] };
 	uint8_t buf[MX_CHANNEL_QUESTION_MAX];
 	struct mx_channel_question q;
 	struct ask a, b;
@@ -148,7 +149,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t len)
 	if (len < 1)
 		return 0;
 	if (!front.worker)
-		fuzz_begin(&front, all, 2);
+		fuzz_begin(&front, all, 3);
 
 	unsigned how = octets[0];
 	enum mx_validation state = len > 2 ? (enum mx_validation)octets[2]

@@ -329,6 +329,45 @@ static void the_second_hit_of_each(void **state)
 	cache_done(r.cache);
 }
 
+/* peek gives what get would, however often, and is no use of it: the RRset is
+ * not turned, and no hit less is needed for a refresh. */
+static void a_look_is_no_hit(void **state)
+{
+	struct room r = room_with(2);
+	struct mx_answer a = answer(60);
+	struct mx_found found;
+	struct test_key k;
+	static uint8_t seen[MX_MESSAGE_MAX];
+
+	(void)state;
+	assert_true(put(&r, "a", &a, START));
+	key_of(&k, "a", MX);
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(mx_cache_peek(r.cache, &k.key, START + 7000,
+					       false, seen, sizeof seen, &found),
+				 MX_HIT);
+		assert_false(found.refresh);
+		assert_true(found.copied);
+		assert_int_equal(found.ttl_left_s, 53);
+		assert_int_equal(found.state, a.state);
+		assert_int_equal(found.ancount, a.plain.ancount);
+	}
+	for (int hit = 1; hit < 4; hit++) {
+		assert_int_equal(get(&r, "a", START + 7000), MX_HIT);
+		assert_int_equal(r.found.refresh, hit == 2);
+		if (hit == 1) {
+			assert_int_equal(r.found.len, found.len);
+			assert_memory_equal(out, seen, found.len);
+		}
+	}
+	assert_int_equal(mx_cache_peek(r.cache, &k.key, START + 7000, false,
+				       seen, 1, &found), MX_HIT);
+	assert_false(found.copied);
+	assert_int_equal(mx_cache_peek(r.cache, &k.key, START + 60000, false,
+				       seen, sizeof seen, &found), MX_MISS);
+	cache_done(r.cache);
+}
+
 static void not_of_what_went_wrong(void **state)
 {
 	struct room r = room_with(1);
@@ -374,6 +413,7 @@ int main(void)
 		cmocka_unit_test(a_failure_leaves_it),
 		cmocka_unit_test(with_ttl_0_the_same_is_no_news),
 		cmocka_unit_test(the_second_hit_of_each),
+		cmocka_unit_test(a_look_is_no_hit),
 		cmocka_unit_test(not_of_what_went_wrong),
 		cmocka_unit_test(never_if_off),
 	};

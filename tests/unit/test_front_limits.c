@@ -280,6 +280,70 @@ static void threads(void **state)
 	limits_free(shared);
 }
 
+/* As many as the rate at once, then one each time as much time has passed; a
+ * quiet hour saves up no more. */
+static void asked_ahead(void **state)
+{
+	char ten[] = "mail-prefetch-rate=10", most[] = "mail-prefetch-rate=1000000";
+	char *sets[] = { ten };
+	struct mx_limits *limits = limits_with(sets, 1);
+	mx_instant now = 5;
+
+	(void)state;
+	for (int turn = 0; turn < 3; turn++, now += 3600000) {
+		for (int i = 0; i < 10; i++)
+			assert_true(limits_ahead(limits, now));
+		assert_false(limits_ahead(limits, now));
+		assert_false(limits_ahead(limits, now + 99));
+		assert_true(limits_ahead(limits, now + 100));
+		assert_false(limits_ahead(limits, now + 199));
+		assert_true(limits_ahead(limits, now + 200));
+		/* A clock that went back gives nothing. */
+		assert_false(limits_ahead(limits, now));
+	}
+	limits_free(limits);
+
+	sets[0] = most;
+	limits = limits_with(sets, 1);
+	for (int i = 0; i < 1000000; i++)
+		assert_true(limits_ahead(limits, now));
+	assert_false(limits_ahead(limits, now));
+	for (int i = 0; i < 1000; i++)
+		assert_true(limits_ahead(limits, now + 1));
+	assert_false(limits_ahead(limits, now + 1));
+	limits_free(limits);
+}
+
+static _Atomic unsigned budget;
+
+static void *ask_ahead(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 5000; i++)
+		budget += limits_ahead(shared, 1000);
+	return NULL;
+}
+
+/* The budget is one for all workers. */
+static void asked_ahead_by_all(void **state)
+{
+	char rate[] = "mail-prefetch-rate=7000";
+	char *sets[] = { rate };
+	pthread_t thread[THREADS];
+
+	(void)state;
+	shared = limits_with(sets, 1);
+	budget = 0;
+	for (int i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, ask_ahead,
+						NULL), 0);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(thread[i], NULL);
+	/* A second's worth, but for what the nanoseconds of one are rounded by. */
+	assert_in_range(budget, 7000, 7001);
+	limits_free(shared);
+}
+
 static int done(void **state)
 {
 	(void)state;
@@ -297,6 +361,8 @@ int main(void)
 		cmocka_unit_test(questions),
 		cmocka_unit_test(connections),
 		cmocka_unit_test(threads),
+		cmocka_unit_test(asked_ahead),
+		cmocka_unit_test(asked_ahead_by_all),
 	};
 
 	if (sodium_init() < 0)
