@@ -27,8 +27,12 @@ from machine import describe, halves, pin
 BUILD, OUT = hits.BUILD, hits.OUT
 DELAY_MS = 30
 RATE_S = 40                  # domains a second, to one server after the other
+AGAIN_EVERY_S = 0.005        # what is cached takes a millisecond
 ALONE = 16                   # asked one at a time, to see that the rate does no harm
 QUERIES = 12                 # that a route takes upstream, for the floor
+# Past these others had the processors, and milliseconds say little of the servers.
+WAITED_MAX = 0.03            # of the time that a route took
+FLOOR_MAX = 1.1              # what nine of ten questions take at most, of the delay
 SETTLE_S = 0.2               # for what a server asks on its own after the last answer
 OURS, DEFAULT, PLAIN = "mxbound", "Unbound", "Unbound, no minimisation"
 
@@ -113,18 +117,22 @@ def settled(relay):
 
 
 def measure(relay, server, scenario, numbers):
+    """One round. cpu, waited and own are ms for a route: of the server's processors,
+    of its waiting for one, and of this program's."""
     routes = routes_to(scenario.chain, numbers)
     again = routes_to(scenario.chain, numbers) if scenario.again else ()
     relay.set("*", loss=scenario.loss)
     relay.forget()
-    cpu, own, began = server.cpu_s(), time.process_time(), time.monotonic()
+    def so_far():
+        return server.cpu_s(), server.waited_s(), time.process_time()
+
+    before = so_far()
     found = {"ms": ask(server, routes, scenario.every_s)}
-    took = time.monotonic() - began
-    found.update(took_s=round(took, 3), busy=round((server.cpu_s() - cpu) / took, 3),
-                 own_ms=round((time.process_time() - own) * 1000 / len(routes), 3),
-                 upstream=settled(relay))
+    for what, was, now in zip(("cpu_ms", "waited_ms", "own_ms"), before, so_far()):
+        found[what] = round((now - was) * 1000 / len(routes), 3)
+    found["upstream"] = settled(relay)
     if scenario.again:
-        found["again"] = {"ms": ask(server, again, scenario.every_s),
+        found["again"] = {"ms": ask(server, again, AGAIN_EVERY_S),
                           "upstream": sum(settled(relay).values())}
     relay.set("*", loss=0)
     return found
@@ -211,8 +219,8 @@ def summary(rounds):
     result = {"domains": len(all_ms), "failed": len(all_ms) - len(good),
               "upstream": round(sum(seen.values()) / len(all_ms), 2),
               "upstream_by_type": {t: round(n / len(all_ms), 2) for t, n in seen.most_common()},
-              "busy": round(statistics.median(one["busy"] for one in rounds), 3),
-              "own_ms": round(statistics.median(one["own_ms"] for one in rounds), 2)}
+              **{what: round(statistics.median(one[what] for one in rounds), 2)
+                 for what in ("cpu_ms", "waited_ms", "own_ms")}}
     if good:
         median = statistics.median(good)
         result.update(median_ms=round(median, 1), p90_ms=round(percentile(good, 0.9), 1),
@@ -246,6 +254,19 @@ def failures(servers):
             for label, one in chosen.items() if one["failed"] and not label.endswith("loss")]
 
 
+def disturbed(report):
+    """What was not so quiet that it was round trips that were measured, in words."""
+    found = []
+    for name, chosen in report["servers"].items():
+        noisy = [one["waited_ms"] for label, one in chosen.items() if not label.endswith("loss")
+                 and one["waited_ms"] > WAITED_MAX * one.get("median_ms", 0)]
+        if noisy:
+            found.append(f"{name} waited up to {max(noisy):.1f} ms a route for a processor")
+    p90 = report["floor"]["at_rate"]["p90_ms"]
+    return found + ([f"the relay took up to {p90:.1f} ms for nine of ten"]
+                    if p90 > FLOOR_MAX * DELAY_MS else [])
+
+
 def floor_summary(floor):
     return {key: {"median_ms": round(statistics.median(ms), 2),
                   "p90_ms": round(percentile(ms, 0.9), 2), "asked": len(ms)}
@@ -265,7 +286,7 @@ def table(report):
              f"{RATE_S * QUERIES} a second {floor['at_rate']['median_ms']:.2f}, "
              f"p90 {floor['at_rate']['p90_ms']:.2f}", "",
              f"{'':24}{'':26}{'ms':>7}{'p90':>7}{'round trips':>13}{'ours by it':>12}"
-             f"{'upstream':>10}{'failed':>8}{'busy':>7}"]
+             f"{'upstream':>10}{'failed':>8}{'CPU ms':>8}{'waited':>8}"]
     for label in report["servers"][OURS]:
         for i, (name, chosen) in enumerate(report["servers"].items()):
             r = chosen[label]
@@ -274,7 +295,7 @@ def table(report):
                 if "median_ms" in r else f"{'-':>7}{'-':>7}{'-':>13}"
             lines.append(f"{'' if i else label:24}{name:26}{shown}"
                          + (f"{ratio:>12.2f}" if ratio else f"{'':>12}")
-                         + f"{r['upstream']:>10.2f}{r['failed']:>8}{r['busy']:>7.2f}")
+                         + f"{r['upstream']:>10.2f}{r['failed']:>8}{r['cpu_ms']:>8.2f}{r['waited_ms']:>8.2f}")
     lines.append("")
     for name, chosen in report["servers"].items():
         again = chosen["postfix"]["again"]
@@ -293,6 +314,7 @@ def table(report):
                 lines.append(f"{label}: to {peer} {ratio:.3f}, at most {limit:.2f}: {held}")
     lines += [f"{name}, {label}: {failed} of {count} domains were not answered as they should"
               for name, label, failed, count in failures(report["servers"])]
+    lines += [f"disturbed: {what}" for what in report["disturbed"]]
     return "\n".join(lines)
 
 
@@ -366,11 +388,12 @@ def run(relay, servers, chosen, options):
     runs, floor = all_rounds(relay, servers, chosen, options)
     summaries = {name: {label: summary(rounds) for label, rounds in of_server.items()}
                  for name, of_server in runs.items()}
-    return {**describe(), "domains": options.domains, "rounds": options.rounds,
+    report = {**describe(), "domains": options.domains, "rounds": options.rounds,
             "loss": options.loss, "delay_ms": DELAY_MS, "rate_s": RATE_S,
             "floor": floor_summary(floor), "servers": summaries,
             "ratios": ratios(summaries), "keep_warm": ask_kept(relay, servers[OURS]),
             "runs": runs}
+    return {**report, "disturbed": disturbed(report)}
 
 
 def main():
