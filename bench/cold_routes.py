@@ -53,8 +53,8 @@ def add_ipv6():
 
 
 class ColdRoutes:
-    """with ColdRoutes(build, 1000, cpus, relay) as routes: its NSDs run, on these
-    processors, and servers that are started find this root and no other.
+    """with ColdRoutes(build, 1000, cpus, relay) as routes: NSDs and relay run on
+    these processors, and servers that are started find this root and no other.
     relay: a lab.control.Control."""
 
     def __init__(self, build, count, cpus, relay):
@@ -67,6 +67,7 @@ class ColdRoutes:
         zones = {"root": {".": folder / "root"}, "parent": {"cold": folder / "parent"},
                  "child": {cold.name(i): folder / f"child/{i}" for i in range(total)}}
         pin(self.cpus)
+        os.sched_setaffinity(self.relay.pid(), self.cpus)
         add_ipv6()
         for which, (net, below) in NETS.items():
             lab_dir = Path(os.environ["LAB_DIR"])

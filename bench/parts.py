@@ -260,9 +260,9 @@ def peers_of(results, scenario, key, unit=""):
                      for name in (routes.DEFAULT, routes.PLAIN) if name in results["servers"])
 
 
-def route_rows_of(results, chain, what):
+def route_rows_of(results, chain):
     ours = results["servers"][routes.OURS][chain]
-    figure, rows = f"cold route: {what}", []
+    figure, rows = f"cold route, {chain}", []
     for peer, most in routes.MOST[chain].items():
         if peer in results["servers"]:
             theirs, ratio = results["servers"][peer][chain], results["ratios"][chain][peer]
@@ -280,13 +280,13 @@ def route_rows_of(results, chain, what):
 
 
 def routes_rows(results, _):
-    rows = [row for chain, what in routes.CHAINS.items()
-            for row in route_rows_of(results, chain, what)]
+    rows = [row for chain in routes.CHAINS for row in route_rows_of(results, chain)]
     again, kept = results["servers"][routes.OURS]["postfix"]["again"], results["keep_warm"]
-    rows += [Row(f"questions upstream, {what}", count, "", "", None, "0", count == 0 and good)
+    rows += [Row(f"{what}, questions upstream", count, "", "", None, "0", count == 0 and good)
              for what, count, good in (
-                 ("the first of these a second time", again["upstream"], not again["failed"]),
-                 ("a keep-warm domain's first time", kept["upstream"], kept["ms"] is not None))]
+                 ("cold route, postfix, a second time", again["upstream"], not again["failed"]),
+                 ("route of a keep-warm domain, the first time", kept["upstream"],
+                  kept["ms"] is not None))]
     floor = results["floor"]["at_rate"]
     return rows + [Row("one round trip to a name server", floor["median_ms"], "ms",
                        f"asked for {results['delay_ms']}")]

@@ -31,7 +31,7 @@ AGAIN_EVERY_S = 0.005        # what is cached takes a millisecond
 ALONE = 16                   # asked one at a time, to see that the rate does no harm
 QUERIES = 12                 # that a route takes upstream, for the floor
 # Past these others had the processors, and milliseconds say little of the servers.
-WAITED_MAX = 0.03            # of the time that a route took
+WAITED_MAX = 0.05            # of the time that a route took
 FLOOR_MAX = 1.1              # what nine of ten questions take at most, of the delay
 SETTLE_S = 0.2               # for what a server asks on its own after the last answer
 OURS, DEFAULT, PLAIN = "mxbound", "Unbound", "Unbound, no minimisation"
@@ -258,8 +258,8 @@ def disturbed(report):
     """What was not so quiet that it was round trips that were measured, in words."""
     found = []
     for name, chosen in report["servers"].items():
-        noisy = [one["waited_ms"] for label, one in chosen.items() if not label.endswith("loss")
-                 and one["waited_ms"] > WAITED_MAX * one.get("median_ms", 0)]
+        noisy = [chosen[chain]["waited_ms"] for chain in CHAINS if chosen[chain]["waited_ms"]
+                 > WAITED_MAX * chosen[chain].get("median_ms", 0)]
         if noisy:
             found.append(f"{name} waited up to {max(noisy):.1f} ms a route for a processor")
     p90 = report["floor"]["at_rate"]["p90_ms"]
