@@ -106,7 +106,9 @@ class Cold:
         both.write_text(Path(os.environ["LAB_TRUST_ANCHOR"]).read_text()
                         + self.anchor.read_text())
         server = hits_servers.Ours(self.build)
-        server.more = (f"stub-zone: cold. {PARENT}", f"trust-anchor-file: {both}")
+        # Only the questions that the clients ask, as the others do.
+        server.more = (f"stub-zone: cold. {PARENT}", f"trust-anchor-file: {both}",
+                       "mail-prefetch: no")
         return server
 
     def unbound(self):

@@ -17,6 +17,9 @@
  * Where there would be no answer, or none after stale-after, a stale one is
  * given if there is one that may be.
  *
+ * After an MX answer that a client waited for, what its mail server asks next
+ * is asked in the background, as far as mail-prefetch says.
+ *
  * RFC 9520 (failures are cached, with back-off) and RFC 5452 section 9.1
  * (only an answer to the question asked is used) are kept here.
  */

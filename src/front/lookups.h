@@ -23,10 +23,10 @@ struct mx_question {
 	unsigned deaths; /* resolvers that died while they had it */
 	mx_instant started, failed_until;
 	TAILQ_ENTRY(mx_question) by_age, sending;
-	bool refresh;	 /* asked again by again.c */
-	bool ahead;	 /* asked by ahead.c */
-	bool ahead_waits; /* one lookup of ahead.c, never two, waits for it */
-	bool background; /* no client has ever waited for it */
+	bool refresh;	  /* asked again by again.c */
+	bool ahead;	  /* asked by ahead.c */
+	bool ahead_waits; /* one lookup of ahead.c, never two, waits */
+	bool background;  /* no client has ever waited for it */
 	bool queued, queued_late; /* in upstream's lists of what is to be sent */
 	TAILQ_HEAD(, mx_lookup) waiting;
 	struct mx_key key;		 /* points to octets */
