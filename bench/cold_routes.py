@@ -20,7 +20,7 @@ import hits_servers
 from lab import nsd
 from machine import pin
 
-AHEAD = 16               # domains by which a server learns the way to cold.
+AHEAD = 8                # domains by which a server learns the way to cold.
 EXCHANGERS = 3
 # As cold_zones.c has them: name server i of network n is at 127.55.n.i. The NSD
 # behind is at 127.55.n.100, which nobody names.
