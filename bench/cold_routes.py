@@ -36,8 +36,12 @@ def behind(net):
     return f"127.55.{net}.100"
 
 
+PLAIN, DEEP = ("-r", "mx"), ("-d", "mx.site")    # as cold_zones names exchangers
+names = PLAIN
+
+
 def host(domain, i=1):
-    return f"mx{i}.{domain}"
+    return f"{names[1]}{i}.{domain}"
 
 
 def tlsa(domain, i=1):
@@ -63,7 +67,7 @@ class ColdRoutes:
 
     def __enter__(self):
         total = self.count + AHEAD
-        folder = cold.make_zones(self.build, total, "cold-routes", "-r")
+        folder = cold.make_zones(self.build, total, f"cold-routes{names[0]}", names[0])
         zones = {"root": {".": folder / "root"}, "parent": {"cold": folder / "parent"},
                  "child": {cold.name(i): folder / f"child/{i}" for i in range(total)}}
         pin(self.cpus)

@@ -24,6 +24,9 @@
  *
  *   root        the zone file of "."
  *   anchor      the DS of ".", in place of that of cold.
+ *
+ * -d: the same with deeper names, mx.site1 to mx.site3, as those have whose
+ * exchangers are named after a place or a product.
  */
 #include <ldns/ldns.h>
 #include <stdbool.h>
@@ -136,23 +139,25 @@ static void add_servers(ldns_dnssec_zone *zone, const char *owner,
 	}
 }
 
-static void add_exchangers(ldns_dnssec_zone *zone, const char *name)
+/* hosts: what an exchanger's number and the domain come after. */
+static void add_exchangers(ldns_dnssec_zone *zone, const char *name,
+			   const char *hosts)
 {
-	char host[64], text[100], digest[65];
+	char host[64], service[80], text[100], digest[65];
 
 	memset(digest, 'a', 64);
 	digest[64] = '\0';
 	for (unsigned i = 1; i <= EXCHANGERS; i++) {
-		snprintf(host, sizeof host, "mx%u.%s", i, name);
+		snprintf(host, sizeof host, "%s%u.%s", hosts, i, name);
 		snprintf(text, sizeof text, "MX %u %s", 10 * i, host);
 		add_text(zone, name, text);
 		snprintf(text, sizeof text, "A 198.18.0.%u", i);
 		add_text(zone, host, text);
 		snprintf(text, sizeof text, "AAAA 2001:2::%u", i);
 		add_text(zone, host, text);
-		snprintf(host, sizeof host, "_25._tcp.mx%u.%s", i, name);
+		snprintf(service, sizeof service, "_25._tcp.%s", host);
 		snprintf(text, sizeof text, "TLSA 3 1 1 %s", digest);
-		add_text(zone, host, text);
+		add_text(zone, service, text);
 	}
 }
 
@@ -182,7 +187,7 @@ static void sign_and_write(ldns_dnssec_zone *zone, ldns_key_list *keys,
 }
 
 /* Writes the child's zone; its delegation goes into the parent's. */
-static void child(unsigned number, bool routes, ldns_key_list *keys,
+static void child(unsigned number, const char *hosts, ldns_key_list *keys,
 		  const char *folder, ldns_dnssec_zone *parent)
 {
 	char name[32], path[500];
@@ -193,10 +198,10 @@ static void child(unsigned number, bool routes, ldns_key_list *keys,
 	snprintf(name, sizeof name, "c%07u.cold.", number);
 	owner = ldns_dname_new_frm_str(name);
 	add_soa(zone, name);
-	if (routes) {
+	if (hosts) {
 		add_servers(zone, name, name, NET_CHILD);
 		add_servers(parent, name, name, NET_CHILD);
-		add_exchangers(zone, name);
+		add_exchangers(zone, name, hosts);
 	} else {
 		add_ns(zone, name, CHILD_NS);
 		add_ns(parent, name, CHILD_NS);
@@ -253,14 +258,15 @@ static ldns_rr *root(ldns_rr *ds, ldns_key_list *keys, const char *folder)
 	return finish(zone, ".", keys, folder, "root");
 }
 
-static void all(unsigned count, bool routes, const char *folder)
+/* hosts: NULL, but for mail routes. */
+static void all(unsigned count, const char *hosts, const char *folder)
 {
 	ldns_key_list *keys = make_key();
 	ldns_dnssec_zone *parent = ldns_dnssec_zone_new();
 	ldns_rr *anchor;
 
 	add_soa(parent, "cold.");
-	if (routes) {
+	if (hosts) {
 		add_servers(parent, "cold.", "nic.cold.", NET_PARENT);
 	} else {
 		add_ns(parent, "cold.", PARENT_NS);
@@ -268,9 +274,9 @@ static void all(unsigned count, bool routes, const char *folder)
 		add_text(parent, CHILD_NS, "A " CHILD_ADDRESS);
 	}
 	for (unsigned i = 0; i < count; i++)
-		child(i, routes, keys, folder, parent);
+		child(i, hosts, keys, folder, parent);
 	anchor = finish(parent, "cold.", keys, folder, "parent");
-	if (routes)
+	if (hosts)
 		anchor = root(anchor, keys, folder);
 	write_anchor(anchor, folder);
 	ldns_rr_free(anchor);
@@ -279,18 +285,21 @@ static void all(unsigned count, bool routes, const char *folder)
 
 int main(int argc, char **argv)
 {
-	bool routes = argc > 1 && strcmp(argv[1], "-r") == 0;
-	char **arg = argv + 1 + routes;
-	unsigned count = argc == 3 + routes ? (unsigned)strtoul(arg[0], NULL, 10) : 0;
+	const char *option = argc == 4 ? argv[1] : "";
+	const char *hosts = strcmp(option, "-r") == 0 ? "mx" :
+			    strcmp(option, "-d") == 0 ? "mx.site" : NULL;
+	char **arg = argv + argc - 2;
+	unsigned count = argc == 3 || hosts ?
+		(unsigned)strtoul(arg[0], NULL, 10) : 0;
 	char path[500];
 
 	if (count < 1 || count > 1000000) {
-		fprintf(stderr, "usage: cold_zones [-r] COUNT FOLDER\n");
+		fprintf(stderr, "usage: cold_zones [-r|-d] COUNT FOLDER\n");
 		return 2;
 	}
 	snprintf(path, sizeof path, "%s/child", arg[1]);
 	mkdir(arg[1], 0777);
 	mkdir(path, 0777);
-	all(count, routes, arg[1]);
+	all(count, hosts, arg[1]);
 	return 0;
 }

@@ -17,6 +17,7 @@ from collections import Counter
 from xml.sax.saxutils import escape
 
 import cold
+import cold_routes
 import hits
 from asker import Asker, Chain
 from cold_routes import EXCHANGERS, ColdRoutes, NETS, addresses, host, tlsa
@@ -363,6 +364,8 @@ def parse():
     parser.add_argument("--loss", type=float, default=0.01)
     parser.add_argument("--set", action="append", default=[], metavar="KEY: VALUE",
                         help="a setting of ours, repeatable")
+    parser.add_argument("--deep", action="store_true",
+                        help="exchangers are mx.site1.DOMAIN, not mx1.DOMAIN")
     parser.add_argument("--trace", choices=list(CHAINS), metavar="CHAIN",
                         help=f"what is asked upstream, and when: {', '.join(CHAINS)}")
     return parser.parse_args()
@@ -399,6 +402,8 @@ def run(relay, servers, chosen, options):
 
 def main():
     options = parse()
+    if options.deep:
+        cold_routes.names = cold_routes.DEEP
     servers_cpu, generator_cpu = halves()
     OUT.mkdir(parents=True, exist_ok=True)
     chosen, count = scenarios(options)
@@ -413,8 +418,9 @@ def main():
         finally:
             for server in servers.values():
                 server.stop()
-    (OUT / "routes.json").write_text(json.dumps(report, indent=1) + "\n")
-    (OUT / "routes.svg").write_text(chart(report))
+    name = "routes-deep" if options.deep else "routes"
+    (OUT / f"{name}.json").write_text(json.dumps(report, indent=1) + "\n")
+    (OUT / f"{name}.svg").write_text(chart(report))
     print(table(report))
 
 
