@@ -473,8 +473,7 @@ size_t control_open(const void *arg)
 	return control->open;
 }
 
-struct control *control_new(struct event_base *base, struct mx_lookups *lookups,
-			    const struct mx_config *config)
+struct control *control_new(struct event_base *base, struct route_asks *asks)
 {
 	struct control *control = calloc(1, sizeof(*control));
 
@@ -483,9 +482,9 @@ struct control *control_new(struct event_base *base, struct mx_lookups *lookups,
 	control->base = base;
 	control->fd = -1;
 	TAILQ_INIT(&control->all);
-	control->asks = route_asks_new(base, lookups, config);
+	control->asks = asks;
 	control->resume = evtimer_new(base, on_resume, control);
-	if (!control->asks || !control->resume) {
+	if (!control->resume) {
 		control_free(control);
 		return NULL;
 	}
@@ -504,6 +503,5 @@ void control_free(struct control *control)
 		stop_listening(control);
 		event_free(control->resume);
 	}
-	route_asks_free(control->asks);
 	free(control);
 }
