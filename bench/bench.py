@@ -25,7 +25,7 @@ import parts
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / os.environ.get("MX_BUILD", "build")
 OUT = BUILD / "bench"
-LIMIT_S = 720
+LIMIT_S = 880
 DOMAINS = 2000
 GRACE_S = 8                    # for a part to end by itself when its time is over
 PACKAGES = ("libunbound8", "libhogweed6", "libssl3", "libevent-2.1-7", "libjemalloc2",

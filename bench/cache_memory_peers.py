@@ -20,6 +20,10 @@ import tempfile
 import time
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
+
+from lab import nsd                                  # noqa: E402
+
 AUTHORITY = 5301
 PORT = 5302
 SAMPLE = 2000
@@ -36,27 +40,6 @@ ns  A   127.0.0.1
 *   A   192.0.2.1
 mx1 A   192.0.2.1
 mx2 A   192.0.2.2
-"""
-
-NSD = """\
-server:
-    ip-address: 127.0.0.1@{port}
-    username: ""
-    zonesdir: "{folder}"
-    zonelistfile: "{folder}/zone.list"
-    database: ""
-    xfrdfile: ""
-    xfrdir: "{folder}"
-    pidfile: ""
-    logfile: "{folder}/nsd.log"
-    server-count: 1
-    rrl-ratelimit: 0
-    minimal-responses: yes
-remote-control:
-    control-enable: no
-zone:
-    name: "mail.test"
-    zonefile: "{folder}/zone"
 """
 
 # Caches so large that nothing is evicted; the rest is Debian's default. No
@@ -152,8 +135,9 @@ def stop(process):
 
 def start_nsd(folder):
     (folder / "zone").write_text(ZONE)
-    (folder / "nsd.conf").write_text(NSD.format(folder=folder, port=AUTHORITY))
-    return start(folder, ["nsd", "-d", "-c", str(folder / "nsd.conf")], AUTHORITY)
+    process = nsd.start(folder / "nsd", f"127.0.0.1@{AUTHORITY}", {"mail.test": folder / "zone"})
+    wait_ready(folder, AUTHORITY, process)
+    return process
 
 
 def unbound(folder, build):
@@ -171,7 +155,7 @@ def mxbound(folder, build):
 
 
 def measure(what, make_command, folder, build, answers):
-    nsd = start_nsd(folder)
+    authority = start_nsd(folder)
     server = start(folder, make_command(folder, build), PORT)
     before = memory(server)
     begin = time.monotonic()
@@ -179,7 +163,7 @@ def measure(what, make_command, folder, build, answers):
     answered = ask(folder / "all", 200, 5)
     took_s = time.monotonic() - begin
     after = memory(server)
-    stop(nsd)
+    stop(authority)
     write_questions(folder / "sample", range(1, answers, max(1, answers // SAMPLE)))
     sampled = sum(1 for _ in open(folder / "sample"))
     kept = ask(folder / "sample", 50, 1)

@@ -21,6 +21,7 @@ import dns.message
 import dns.query
 
 import hits_servers
+from lab import nsd
 from machine import pin
 
 PARENT, CHILDREN = "127.55.0.1", "127.55.0.2"
@@ -28,60 +29,26 @@ FRESH_S = 3 * 86400
 READY_S = 60
 AHEAD = 16               # names that a server is asked before it is measured
 
-NSD = """\
-server:
-    ip-address: {address}
-    username: ""
-    zonesdir: "{folder}"
-    zonelistfile: "{folder}/zone.list"
-    database: ""
-    xfrdfile: ""
-    xfrdir: "{folder}"
-    pidfile: ""
-    logfile: "{folder}/log"
-    server-count: 1
-    ipv4-edns-size: 1232
-    rrl-ratelimit: 0
-    minimal-responses: yes
-remote-control:
-    control-enable: no
-"""
-ZONE = """\
-zone:
-    name: "{name}"
-    zonefile: "{path}"
-"""
-
 
 def name(i):
     return f"c{i:07d}.cold"
 
 
-def make_zones(build, count):
+def make_zones(build, count, kind="cold", *options):
     """Their folder; made anew when there are too few or they are days old."""
-    folder = build / "bench/cold"
+    folder, program = build / "bench" / kind, build / "bench/cold_zones"
     stamp = folder / "made"
     try:
         age = time.time() - stamp.stat().st_mtime
-        if 0 <= age < FRESH_S and json.loads(stamp.read_text()) >= count:
+        if 0 <= age < FRESH_S and stamp.stat().st_mtime > program.stat().st_mtime \
+                and json.loads(stamp.read_text()) >= count:
             return folder
     except (OSError, ValueError):
         pass
     stamp.unlink(missing_ok=True)
-    subprocess.run([build / "bench/cold_zones", str(count), folder], check=True, timeout=300)
+    subprocess.run([program, *options, str(count), folder], check=True, timeout=300)
     stamp.write_text(json.dumps(count))
     return folder
-
-
-def start_nsd(which, address, zones):
-    """zones: {name: path of its file}"""
-    folder = Path(os.environ["LAB_DIR"]) / f"cold-{which}"
-    folder.mkdir()
-    config = folder / "nsd.conf"
-    config.write_text(NSD.format(address=address, folder=folder) + "".join(
-        ZONE.format(name=zone, path=path) for zone, path in zones.items()))
-    return subprocess.Popen(["nsd", "-d", "-c", str(config)], stdin=subprocess.DEVNULL,
-                            stdout=open(folder / "output", "w"), stderr=subprocess.STDOUT)
 
 
 def wait_answer(process, address, zone):
@@ -94,6 +61,17 @@ def wait_answer(process, address, zone):
         except (OSError, dns.exception.DNSException):
             time.sleep(0.05)
     raise SystemExit(f"cold: the NSD of {zone} does not answer")
+
+
+def stop(processes):
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 class Cold:
@@ -110,24 +88,18 @@ class Cold:
                                           for i in range(self.count + AHEAD)))
         pin(self.cpus)
         children = {name(i): folder / f"child/{i}" for i in range(self.count + AHEAD)}
-        self.nsds = [start_nsd("parent", PARENT, {"cold": folder / "parent"}),
-                     start_nsd("children", CHILDREN, children)]
+        lab_dir = Path(os.environ["LAB_DIR"])
+        self.nsds = [nsd.start(lab_dir / "cold-parent", PARENT, {"cold": folder / "parent"}),
+                     nsd.start(lab_dir / "cold-children", CHILDREN, children)]
         wait_answer(self.nsds[0], PARENT, "cold")
         wait_answer(self.nsds[1], CHILDREN, name(self.count - 1))
         return self
 
     def __exit__(self, *exc):
-        for nsd in self.nsds:
-            nsd.terminate()
-        for nsd in self.nsds:
-            try:
-                nsd.wait(10)
-            except subprocess.TimeoutExpired:
-                nsd.kill()
-                nsd.wait()
+        stop(self.nsds)
 
     def cpu_s(self):
-        return sum(sum(hits_servers.cpu_by_program(nsd.pid).values()) for nsd in self.nsds)
+        return sum(sum(hits_servers.cpu_by_program(one.pid).values()) for one in self.nsds)
 
     def ours(self):
         both = Path(os.environ["LAB_DIR"]) / "cold-anchors"

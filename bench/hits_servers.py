@@ -63,14 +63,19 @@ def processes(pid):
     return found
 
 
+def schedstat(pid):
+    """[(ns on a processor, ns ready but waiting for one) of each thread] so far."""
+    return [tuple(map(int, path.read_text().split()[:2]))
+            for path in Path(f"/proc/{pid}/task").glob("*/schedstat")]
+
+
 def cpu_by_program(pid):
     """{program: seconds of processor time so far} of pid and all that it started.
     From schedstat, whose unit is the nanosecond; stat's is a hundredth."""
     used = {}
     for one in processes(pid):
         program = Path(f"/proc/{one}/comm").read_text().strip()
-        ns = sum(int(path.read_text().split()[0])
-                 for path in Path(f"/proc/{one}/task").glob("*/schedstat"))
+        ns = sum(ran for ran, _ in schedstat(one))
         used[program] = used.get(program, 0) + ns / 1e9
     return used
 
@@ -112,6 +117,11 @@ class Server:
     def cpu_s(self):
         """User and system time of all its processes, so far."""
         return sum(cpu_by_program(self.process.pid).values())
+
+    def waited_s(self):
+        """How long its threads waited for a processor, so far."""
+        return sum(waited for pid in processes(self.process.pid)
+                   for _, waited in schedstat(pid)) / 1e9
 
 
 class Echo(Server):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import hits
 import latency
 import misses
+import routes
 
 LOOKUP_MAX_NS = 150
 LOCK_MAX_PERCENT = 5
@@ -251,6 +252,54 @@ def misses_missing(results):
                       for name in misses.disturbed(results["servers"])]
 
 
+# ---- mail routes ----
+
+def peers_of(results, scenario, key, unit=""):
+    """What the others have, in words."""
+    return ", ".join(f"{name} {results['servers'][name][scenario][key]:.4g}{unit}"
+                     for name in (routes.DEFAULT, routes.PLAIN) if name in results["servers"])
+
+
+def route_rows_of(results, chain):
+    ours = results["servers"][routes.OURS][chain]
+    figure, rows = f"cold route, {chain}", []
+    for peer, most in routes.MOST[chain].items():
+        if peer in results["servers"]:
+            theirs, ratio = results["servers"][peer][chain], results["ratios"][chain][peer]
+            rows.append(Row(figure, ours["median_ms"], "ms", f"{peer} {theirs['median_ms']:.1f}",
+                            ratio, f"<= {most:.2f} x {peer}", at_most(ratio, most)))
+    for note, key in ((", p90, ms", "p90_ms"), (", in round trips", "round_trips"),
+                      (", questions upstream", "upstream")):
+        rows.append(Row(figure + note, ours[key], "", peers_of(results, chain, key)))
+    lossy = f"{chain}, loss"
+    rows.append(Row(f"{figure}, {results['loss']:.0%} lost",
+                    results["servers"][routes.OURS][lossy]["median_ms"], "ms",
+                    peers_of(results, lossy, "median_ms"),
+                    results["ratios"][lossy].get(routes.DEFAULT)))
+    return rows
+
+
+def routes_rows(results, _):
+    rows = [row for chain in routes.CHAINS for row in route_rows_of(results, chain)]
+    again, kept = results["servers"][routes.OURS]["postfix"]["again"], results["keep_warm"]
+    rows += [Row(f"{what}, questions upstream", count, "", "", None, "0", count == 0 and good)
+             for what, count, good in (
+                 ("cold route, postfix, a second time", again["upstream"], not again["failed"]),
+                 ("route of a keep-warm domain, the first time", kept["upstream"],
+                  kept["ms"] is not None))]
+    floor = results["floor"]["at_rate"]
+    return rows + [Row("one round trip to a name server", floor["median_ms"], "ms",
+                       f"asked for {results['delay_ms']}")]
+
+
+def routes_missing(results):
+    missing = [name for name in (routes.DEFAULT, routes.PLAIN)
+               if name not in results["servers"]]
+    missing += [f"secure answers of {name} for {failed} of {count} domains ({scenario})"
+                for name, scenario, failed, count in routes.failures(results["servers"])]
+    return missing + [f"a quiet machine: {what}" for what in results["disturbed"]]
+
+
 # The order matters: lookup's lock is measured by the hit of hits, and memory of
 # the peers stands beside that of the cache.
 PARTS = [
@@ -278,6 +327,8 @@ PARTS = [
     Part("misses", "cold signed names", 180, script("misses.py"), misses_rows,
          "misses.json", in_lab=True, needs=("cold_zones", "verify_cost"),
          missing=misses_missing),
+    Part("routes", "cold mail routes, 30 ms away", 240, script("routes.py"), routes_rows,
+         "routes.json", in_lab=True, needs=("cold_zones",), missing=routes_missing),
 ]
 
 

@@ -6,8 +6,8 @@
 #   make bench-readme    the last run's table, into README.md
 #   make bench-programs
 #
-# bench-hits, bench-instructions, bench-latency and bench-misses are in hits.mk and
-# misses.mk; every other part is "make bench ARGS=PART".
+# bench-hits, bench-instructions, bench-latency, bench-misses and bench-routes are in
+# hits.mk and misses.mk; every other part is "make bench ARGS=PART".
 #
 # cache_replay_<policy> is cache_replay.c with another evict.c: what is linked
 # before libcache.a takes the place of the archive's member.

@@ -78,6 +78,10 @@ static void print(const struct mx_route_result *r)
 		for (unsigned k = 0; k < h->address_count; k++)
 			printf(" %s", mx_route_address_text(&h->addresses[k], a));
 		printf("\n");
+		if (h->tlsa_base.len > 0)
+			printf("  TLSA at %s: %u of %u usable\n",
+			       mx_route_name_text(&h->tlsa_base, name),
+			       h->tlsa_usable, h->tlsa_count);
 	}
 }
 

@@ -26,8 +26,10 @@ enum mx_handover_type {
 	MX_HANDOVER_CONFIG = 1, /* to child: memfd of "key: value" lines */
 	MX_HANDOVER_UDP,	/* to front: a = worker, a bound socket */
 	MX_HANDOVER_TCP,	/* to front: a = worker, a listening socket */
-	MX_HANDOVER_CHANNEL,	/* to both: a = worker, b = resolver; an end of
-				   their pair, replacing an earlier one */
+	MX_HANDOVER_CHANNEL,	/* to both: a = worker, or after the last the
+				   thread of the control socket, b = resolver;
+				   an end of their pair, replacing an earlier
+				   one */
 	MX_HANDOVER_GO,		/* to child: all is handed over, begin */
 	MX_HANDOVER_DRAIN,	/* to front: take nothing new, finish, exit */
 	MX_HANDOVER_READY,	/* from child */

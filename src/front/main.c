@@ -17,6 +17,8 @@
 #include "mx_log.h"
 #include "mx_privilege.h"
 
+#define SERVICE_SILENT_MS 3000
+
 struct front {
 	struct mx_config config;
 	struct event_base *base;
@@ -31,7 +33,10 @@ struct front {
 	struct route_asks *asks; /* of both; NULL: there is neither */
 	struct control *control; /* NULL: there is none */
 	struct policy_server *policy; /* likewise */
-	uint32_t *beats; /* of each worker, when last looked at */
+	/* Of each worker: its beats when last looked at, and when they were
+	 * others than before. */
+	uint32_t *beats;
+	mx_instant *beat_at;
 	bool going, draining;
 };
 
@@ -134,7 +139,9 @@ static enum mx_error build(struct front *front)
 	front->local = local_new(&front->config);
 	front->workers = calloc(count, sizeof(struct worker *));
 	front->beats = calloc(count, sizeof(*front->beats));
-	if (!front->limits || !front->local || !front->workers || !front->beats)
+	front->beat_at = calloc(count, sizeof(*front->beat_at));
+	if (!front->limits || !front->local || !front->workers ||
+	    !front->beats || !front->beat_at)
 		return MX_E_NO_MEMORY;
 	for (unsigned i = 0; i < count; i++) {
 		front->workers[i] = worker_new(i, &front->config, front->cache,
@@ -292,9 +299,17 @@ static bool all_ended(const struct front *front)
 	return true;
 }
 
+/* A service that gives way to all others may get no turn for a while on a busy
+ * machine, on which the workers use a lot of time: that is no spin. */
+static mx_instant silence_allowed(const struct worker *worker)
+{
+	return worker->service.arg ? SERVICE_SILENT_MS : 0;
+}
+
 /* One stuck worker is enough for the supervisor to know. */
 static bool all_alive(struct front *front)
 {
+	mx_instant now = mx_clock_now();
 	bool alive = true;
 
 	for (unsigned i = 0; i < front->worker_count; i++) {
@@ -302,10 +317,12 @@ static bool all_alive(struct front *front)
 		uint32_t beats = atomic_load_explicit(&worker->beats,
 						      memory_order_relaxed);
 
-		if (beats == front->beats[i] && !atomic_load(&worker->ended))
-			alive = false;
-		else
+		if (beats != front->beats[i] || atomic_load(&worker->ended)) {
 			front->beats[i] = beats;
+			front->beat_at[i] = now;
+		} else if (now - front->beat_at[i] >= silence_allowed(worker)) {
+			alive = false;
+		}
 	}
 	return alive;
 }
@@ -455,6 +472,7 @@ static void tear_down(struct front *front)
 		worker_free(front->workers[i]);
 	free(front->workers);
 	free(front->beats);
+	free(front->beat_at);
 	local_free(front->local);
 	limits_free(front->limits);
 	mx_cache_free(front->cache);

@@ -183,6 +183,8 @@ static bool open_control(struct generation *g, const struct generation *old)
 	}
 	free(g->config.control_socket);
 	g->config.control_socket = path;
+	if (g->control.fd >= 0)
+		mx_log(MX_LOG_INFO, "control socket: %s", path);
 	return true;
 }
 

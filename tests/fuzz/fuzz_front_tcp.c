@@ -78,12 +78,13 @@ static unsigned held_count;
 
 static void answer(const struct held *h, unsigned how)
 {
-	uint8_t buf[8 + 12 + MX_NAME_MAX + 4];
+	uint8_t buf[MX_CHANNEL_LEN + 8 + 12 + MX_NAME_MAX + 4];
 	struct mx_channel_question q;
 	struct mx_out out;
 
 	CHECK(mx_channel_unpack_question(h->octets, h->len, &q) == MX_OK);
 	mx_out_init(&out, buf, sizeof buf);
+	mx_out_u32(&out, 0); /* the length, once it is known */
 	mx_out_u32(&out, q.id);
 	/* NODATA, NXDOMAIN, failed, refused */
 	mx_out_u8(&out, how < 2 ? MX_CHANNEL_ANSWER : (uint8_t)(how - 1));
@@ -99,6 +100,7 @@ static void answer(const struct held *h, unsigned how)
 		mx_out_u16(&out, q.key.qtype);
 		mx_out_u16(&out, q.key.qclass);
 	}
+	mx_channel_pack_len(mx_out_len(&out) - MX_CHANNEL_LEN, buf);
 	CHECK(send(front.resolver, buf, mx_out_len(&out), MSG_NOSIGNAL) > 0);
 }
 

@@ -9,7 +9,7 @@ import dns.query
 import dns.rcode
 
 from .control import Control
-from .servers import SERVERS
+from .servers import SERVERS, instance_address
 
 SERVER = SERVERS["ns1.alpha.lab."]
 SHORT_S = 0.3                  # long enough for loopback, to see nothing come
@@ -86,6 +86,30 @@ def check_rcode(relay):
     relay.set(SERVER.name, rcode="REFUSED")
     for over in (dns.query.udp, dns.query.tcp):
         assert ask(over=over)[0].rcode() == dns.rcode.REFUSED
+
+
+def check_watch(relay):
+    before = time.monotonic()
+    relay.watch()
+    assert ask()[0].answer and ask("TXT")[0]
+    (first, *what), (second, *_) = relay.watched()
+    assert before < first < second < time.monotonic()
+    assert what == [SERVER.name, "healthy.lab.", "MX", "udp"]
+    assert ask()[0].answer and not relay.watched()       # no longer
+
+
+def check_add(relay):
+    relay.add("ns1.added.lab.", "127.53.99.1", None, instance_address(SERVER.instance))
+    relay.set("ns1.added.lab.", delay_ms=80)
+    reply, seconds = ask(address="127.53.99.1")
+    assert reply.answer and seconds >= 0.08
+    assert ask(address="127.53.99.1", over=dns.query.tcp)[0].answer
+    assert relay.count("ns1.added.lab.", "healthy.lab.") == 2
+    try:
+        relay.add(SERVER.name, "127.53.99.2", None, "127.54.1.1")
+    except ValueError:
+        return
+    raise AssertionError("a second one of that name")
 
 
 def check_nonsense(relay):

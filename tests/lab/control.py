@@ -13,6 +13,7 @@ Behaviours are the fields of relay.Behaviour; server "*" means every one.
 import json
 import os
 import socket
+import struct
 
 WAIT_S = 10
 
@@ -33,6 +34,11 @@ class Control:
     def close(self):
         self.file.close()
         self.sock.close()
+
+    def pid(self):
+        """The relay's process, for who measures and says where it is to run."""
+        ids = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        return struct.unpack("3i", ids)[0]
 
     def ask(self, do, **arguments):
         self.file.write(json.dumps({"do": do, **arguments}) + "\n")
@@ -68,3 +74,17 @@ class Control:
     def forget(self):
         """All counts to zero."""
         self.ask("forget")
+
+    def add(self, server, v4, v6, behind):
+        """One more server, at these addresses, which must be there (v6 may be
+        None); it forwards to the address behind. It stays until the lab ends."""
+        self.ask("add", server=server, v4=v4, v6=v6, behind=behind)
+
+    def watch(self):
+        """From now on remember each query and its time."""
+        self.ask("watch")
+
+    def watched(self):
+        """[(time, server, name, type, transport)] since watch(), in the order of
+        arrival, and watch no more. The time is that of time.monotonic()."""
+        return [tuple(w) for w in self.ask("watched")["watched"]]

@@ -20,9 +20,10 @@ Nobody listens there.
 
 import os
 
+from .mail_key import DIGEST as CERT
 from .table import ROWS, by_name, of_kind, row   # noqa: F401 (for importers)
 
-CERT = "c0ffee" + "0123456789" * 5 + "abcdef00"     # a SHA-256, in hex
+OTHER = "c0ffee" + "0123456789" * 5 + "abcdef00"    # SHA-256 of what nobody has
 LABEL63 = "l" * 63
 MANY = int(os.environ.get("LAB_MANY", 200))         # domains of the last section
 
@@ -655,6 +656,68 @@ row("victim.lab", "forged", "whose exchanger poison.lab would move to 198.18.66.
     mx  A   NOERROR  insecure  1
     """, sign="no")
 
+# --- TLSA (RFC 7672, 7671) ------------------------------------------------------------
+
+row("tlsa-other.lab", "tlsa", "TLSA of a key that the exchanger does not have",
+    f"@ MX 10 mx\nmx A 198.18.13.1\n_25._tcp.mx TLSA 3 1 1 {OTHER}",
+    "_25._tcp.mx  TLSA  NOERROR  secure  1")
+row("tlsa-some.lab", "tlsa", "one usable TLSA among others",
+    f"""
+    @            MX    10 mx
+    mx           A     198.18.13.2
+    _25._tcp.mx  TLSA  1 1 1 {CERT}
+    _25._tcp.mx  TLSA  3 1 255 {CERT}
+    _25._tcp.mx  TLSA  3 1 1 {CERT}
+    """,
+    "_25._tcp.mx  TLSA  NOERROR  secure  3")
+row("tlsa-unusable.lab", "tlsa", "no usable TLSA: TLS all the same (RFC 7672 2.2)",
+    f"""
+    @            MX    10 mx
+    mx           A     198.18.13.3
+    _25._tcp.mx  TLSA  0 1 1 {CERT}
+    _25._tcp.mx  TLSA  1 0 1 {CERT}
+    _25._tcp.mx  TLSA  4 1 1 {CERT}
+    _25._tcp.mx  TLSA  3 2 1 {CERT}
+    _25._tcp.mx  TLSA  3 1 3 {CERT}
+    _25._tcp.mx  TLSA  3 1 1 {CERT[2:]}
+    _25._tcp.mx  TLSA  3 1 2 {CERT}
+    _25._tcp.mx  TLSA  3 0 0 c0ffee
+    """,
+    "_25._tcp.mx  TLSA  NOERROR  secure  8")
+row("tlsa-own.lab", "tlsa", "the exchanger is an alias, and TLSA only at its own name",
+    f"""
+    @            MX     10 mx
+    mx           CNAME  host
+    host         A      198.18.13.4
+    _25._tcp.mx  TLSA   3 1 1 {CERT}
+    """,
+    """
+    _25._tcp.host  TLSA  NXDOMAIN  secure
+    _25._tcp.mx    TLSA  NOERROR   secure  1
+    """)
+row("tlsa-final.lab", "tlsa", "the exchanger is an alias, and TLSA differ: the alias's end counts",
+    f"""
+    @              MX     10 mx
+    mx             CNAME  host
+    host           A      198.18.13.5
+    _25._tcp.host  TLSA   3 1 1 {CERT}
+    _25._tcp.mx    TLSA   3 1 1 {OTHER}
+    """,
+    "_25._tcp.host  TLSA  NOERROR   secure  1")
+row("tlsa-mixed.lab", "tlsa", "exchangers with TLSA, without, and with insecure addresses",
+    f"""
+    @             MX    10 mx1
+    @             MX    10 mx2
+    @             MX    20 mx.unsigned.lab.
+    mx1           A     198.18.13.6
+    mx2           A     198.18.13.7
+    _25._tcp.mx1  TLSA  3 1 1 {CERT}
+    """,
+    "_25._tcp.mx2  TLSA  NXDOMAIN  secure")
+row("tlsa-elsewhere.lab", "tlsa", "MX insecure, its exchanger's TLSA secure (RFC 7672 2.2.1)",
+    "@ MX 10 mx1.healthy.lab.",
+    "@  MX  NOERROR  insecure  1", sign="no")
+
 # --- large ------------------------------------------------------------------------------
 
 def farm(n):
@@ -685,7 +748,8 @@ row("manyaddresses.lab", "large", "300 addresses of one exchanger",
     "mx  A  NOERROR  secure  300")
 row("manytlsa.lab", "large", "30 TLSA RRs: more than 1232 octets",
     "@ MX 10 mx\nmx A 198.18.9.1\n"
-    + "\n".join(f"_25._tcp.mx TLSA 3 1 1 {i:02x}{CERT[2:]}" for i in range(30)),
+    + "\n".join(f"_25._tcp.mx TLSA 3 1 1 {i:02x}{OTHER[2:]}" for i in range(29))
+    + f"\n_25._tcp.mx TLSA 3 1 1 {CERT}",
     "_25._tcp.mx  TLSA  NOERROR  secure  30")
 row("bigtxt.lab", "large", "5 KB in one TXT, and many TXT at one name",
     "@ TXT " + " ".join(['"' + "v" * 250 + '"'] * 20) + '\n@ TXT "v=spf1 -all"\n'

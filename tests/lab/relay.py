@@ -20,7 +20,7 @@ import selectors
 import socket
 import struct
 import sys
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field
 
 import dns.name
@@ -28,9 +28,10 @@ import dns.rcode
 import dns.rdatatype
 
 from .rewrites import REWRITES, TC, empty_answer, question_end
-from .servers import SERVERS, instance_address
+from .servers import SERVERS, Server, instance_address
 
 BATCH = 64               # packets read before other sockets get their turn
+WATCHED_MAX = 100000     # queries remembered for do_watched(); the oldest go
 TCP_IDLE_S = 20
 NSD_WAIT_S = 5
 BUFFER = 4 << 20         # the kernel lowers it to what it allows
@@ -81,8 +82,8 @@ class Upstream:
     """One UDP socket to an NSD. Queries get IDs of its own, by which their
     answers find back; an ID is reused after 65,536 queries, answered or not."""
 
-    def __init__(self, loop, instance):
-        self.address = instance_address(instance)
+    def __init__(self, loop, address):
+        self.address = address
         self.waiting = [None] * 65536
         self.last_id = 0
         self.sock = udp_socket(socket.AF_INET)
@@ -118,11 +119,24 @@ class Upstream:
             writer.close()
 
 
-class Relayed:
-    """One server of the table, on all its addresses."""
+class Seen:
+    """The queries that arrived: how many of a kind, and in watched, while that
+    is not None, each with the time of CLOCK_MONOTONIC."""
 
-    def __init__(self, loop, server, upstream, counts, common):
-        self.loop, self.server, self.upstream, self.counts = loop, server, upstream, counts
+    def __init__(self):
+        self.counts, self.watched = Counter(), None
+
+    def add(self, kind, now):
+        self.counts[kind] += 1
+        if self.watched is not None:
+            self.watched.append((now, kind))
+
+
+class Relayed:
+    """One server, of the table or added, on all its addresses."""
+
+    def __init__(self, loop, server, upstream, seen, common):
+        self.loop, self.server, self.upstream, self.seen = loop, server, upstream, seen
         self.at_start = Behaviour(**{**common, **server.behaviour})
         self.behaviour = self.at_start
         self.tcp_servers = {}
@@ -157,7 +171,7 @@ class Relayed:
         """Returns the QTYPE's octets. IndexError: not a query."""
         end = question_end(query)
         name, qtype = query[12:end - 4], query[end - 4:end - 2]
-        self.counts[self.server.name, name.lower(), qtype, transport] += 1
+        self.seen.add((self.server.name, name.lower(), qtype, transport), self.loop.time())
         return qtype
 
     # --- UDP
@@ -236,11 +250,17 @@ class Relayed:
         writer.write(struct.pack(">H", len(reply)) + reply)
 
 
+def in_text(kind):
+    server, name, qtype, transport = kind
+    return [server, dns.name.from_wire(name, 0)[0].to_text(),
+            dns.rdatatype.to_text(int.from_bytes(qtype, "big")), transport]
+
+
 class Control:
     """The control socket: one JSON object a line each way."""
 
-    def __init__(self, relayed, counts):
-        self.relayed, self.counts = relayed, counts
+    def __init__(self, loop, relayed, seen, common):
+        self.loop, self.relayed, self.seen, self.common = loop, relayed, seen, common
 
     async def serve(self, reader, writer):
         while line := await reader.readline():
@@ -269,14 +289,28 @@ class Control:
         return dataclasses.asdict(self.relayed[server].behaviour)
 
     async def do_counts(self):
-        return {"counts": [
-            [server, dns.name.from_wire(name, 0)[0].to_text(),
-             dns.rdatatype.to_text(int.from_bytes(qtype, "big")), transport, n]
-            for (server, name, qtype, transport), n in self.counts.items()]}
+        return {"counts": [[*in_text(kind), n] for kind, n in self.seen.counts.items()]}
 
     async def do_forget(self):
-        self.counts.clear()
+        self.seen.counts.clear()
         return {}
+
+    async def do_add(self, server, v4, v6, behind):
+        if server in self.relayed:
+            raise ValueError(f"there is a {server}")
+        added = Relayed(self.loop, Server(server, v4, v6, v6_works=True, instance=behind),
+                        Upstream(self.loop, behind), self.seen, self.common)
+        await added.open()
+        self.relayed[server] = added
+        return {}
+
+    async def do_watch(self):
+        self.seen.watched = deque(maxlen=WATCHED_MAX)
+        return {}
+
+    async def do_watched(self):
+        watched, self.seen.watched = self.seen.watched or (), None
+        return {"watched": [[when, *in_text(kind)] for when, kind in watched]}
 
 
 class PreciseSelector(selectors.EpollSelector):
@@ -309,14 +343,14 @@ async def read_framed(reader):
 
 async def main(control_path, common):
     loop = asyncio.get_running_loop()
-    counts = Counter()
+    seen = Seen()
     instances = {s.instance for s in SERVERS.values()} - {None}
-    upstreams = {i: Upstream(loop, i) for i in instances}
-    relayed = {s.name: Relayed(loop, s, upstreams.get(s.instance), counts, common)
+    upstreams = {i: Upstream(loop, instance_address(i)) for i in instances}
+    relayed = {s.name: Relayed(loop, s, upstreams.get(s.instance), seen, common)
                for s in SERVERS.values()}
     for r in relayed.values():
         await r.open()
-    control = Control(relayed, counts)
+    control = Control(loop, relayed, seen, common)
     await asyncio.start_unix_server(control.serve, control_path)
     gc.freeze()                              # collecting start-up's objects takes ms
     await asyncio.Event().wait()

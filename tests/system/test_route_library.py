@@ -18,9 +18,9 @@ import pytest
 
 from lab.domains import ROWS
 from lab.table import absolute
-from mxbound import BUILD, PATIENCE, ROOT, Mxbound
+from mxbound import BUILD, ROOT, Mxbound
+from route_example import MAIL, run_example
 
-TREE = {"tree", "reverse", "dnsbl"}     # no mail domains
 SPECIAL = {
     # Its exchanger is in a zone whose signatures have ended.
     "bogus-child.lab.": "try-again",
@@ -98,9 +98,6 @@ def expected(row):
     return next(o for o in ("deliver", "try-again", "no-mail-host") if o in outcomes)
 
 
-MAIL = [row for row in ROWS if row.kind not in TREE and not row.generated]
-
-
 @pytest.fixture(scope="module")
 def server():
     """IPv6 upstream, since some servers of the lab have nothing else."""
@@ -109,11 +106,11 @@ def server():
 
 
 def example(server, domain):
-    done = subprocess.run([BUILD / "example-route", domain, "127.0.0.1", str(server.port)],
-                          capture_output=True, text=True, timeout=100 * PATIENCE)
-    assert not done.stderr, done.stderr
+    """Outcome, exit status, lines of hosts without those of TLSA, and all of it."""
+    done = run_example(server, domain)
     outcome, _, rest = done.stdout.partition(":")
-    return outcome, done.returncode, rest.splitlines()[1:], done.stdout
+    hosts = [line for line in rest.splitlines()[1:] if not line.startswith(" ")]
+    return outcome, done.returncode, hosts, done.stdout
 
 
 def patient_example(server, row):
@@ -161,6 +158,8 @@ def test_each_mail_domain(server):
     ("nosuch.post", "no-such-domain", []),
     ("any.wild.lab", "deliver", ["10 mx.wild.lab usable may 198.18.4.7"]),
     ("wild-tlsa.lab", "deliver", ["10 mx.wild-tlsa.lab usable may 198.18.4.10"]),
+    ("tlsa-some.lab", "deliver", ["10 mx.tlsa-some.lab usable dane-only 198.18.13.2"]),
+    ("tlsa-unusable.lab", "deliver", ["10 mx.tlsa-unusable.lab usable encrypt 198.18.13.3"]),
     ("manytlsa.lab", "deliver", ["10 mx.manytlsa.lab usable dane-only 198.18.9.1"]),
     ("[mx1.healthy.lab]", "deliver",
      ["0 mx1.healthy.lab usable dane-only 198.18.0.1 2001:2::1"]),

@@ -215,7 +215,7 @@ def test_everything_is_handed_over(bed):
               resolvers=2)
     bed.start()
     assert bed.counts() == {"workers": 3, "resolvers": 2, "udp": 6, "tcp": 6,
-                            "channels": 6}
+                            "channels": 6, "control": 0}
     assert bed.resolver(0)[0] != bed.resolver(1)[0]
     assert len(children_of(bed.process.pid)) == 3
 
@@ -225,7 +225,23 @@ def test_hundreds_of_sockets_and_pairs(bed):
     bed.write(listen=listen, workers=16, resolvers=8)
     bed.start()
     assert bed.counts() == {"workers": 16, "resolvers": 8, "udp": 128, "tcp": 128,
-                            "channels": 128}
+                            "channels": 128, "control": 0}
+
+
+def test_control_socket_is_handed_over(bed):
+    """With pairs for the thread that serves it; to each front anew."""
+    path = bed.folder / "control.sock"
+    bed.write(control_socket=path, workers=3, resolvers=2)
+    bed.start()
+    for _ in range(2):
+        counts = bed.counts()
+        assert counts["channels"] == 8 and counts["control"] == 1
+        front = bed.front()
+        os.kill(front, signal.SIGKILL)
+        bed.other_than(bed.front, front)
+    assert path.is_socket()
+    bed.stop()
+    assert not path.exists()
 
 
 def test_wildcard_and_address_of_one_port(bed):
@@ -801,7 +817,7 @@ def test_other_number_of_workers(bed, workers):
         bed.write(workers=workers, resolvers=1)
         take_over(bed)
     # Never fewer sockets: each may have queries queued.
-    assert bed.counts() == {"workers": workers, "resolvers": 1, "channels": workers,
+    assert bed.counts() == {"workers": workers, "resolvers": 1, "channels": workers, "control": 0,
                             "udp": max(workers, 2), "tcp": max(workers, 2)}
     with Load(bed):
         bed.write(workers=3, resolvers=2)

@@ -54,6 +54,8 @@ static inline bool zone_put_hex(struct mx_out *out, const char *text)
 
 	if (!text)
 		return true;
+	if (!hex_is_good(text, sizeof octets))
+		return false;
 	mx_out_octets(out, octets, hex_read(text, octets, sizeof octets));
 	return true;
 }
@@ -69,9 +71,21 @@ static inline bool zone_put_string(struct mx_out *out, const char *text)
 	return true;
 }
 
+static inline bool zone_number(const char *text, unsigned long max,
+			       unsigned long *ret)
+{
+	char *end;
+
+	if (!isdigit((unsigned char)text[0]))
+		return false;
+	*ret = strtoul(text, &end, 10);
+	return *end == 0 && *ret <= max;
+}
+
 static inline bool zone_put_field(struct mx_out *out, char field,
 				  const char *text)
 {
+	unsigned long number = 0;
 	uint8_t address[16];
 	uint16_t type;
 
@@ -79,13 +93,17 @@ static inline bool zone_put_field(struct mx_out *out, char field,
 		return field == 'x';
 	switch (field) {
 	case 'b':
-		mx_out_u8(out, (uint8_t)atoi(text));
-		return true;
 	case 'w':
-		mx_out_u16(out, (uint16_t)atoi(text));
-		return true;
 	case 'l':
-		mx_out_u32(out, (uint32_t)strtoul(text, NULL, 10));
+		if (!zone_number(text, field == 'b' ? UINT8_MAX : field == 'w' ?
+				 UINT16_MAX : UINT32_MAX, &number))
+			return false;
+		if (field == 'b')
+			mx_out_u8(out, (uint8_t)number);
+		else if (field == 'w')
+			mx_out_u16(out, (uint16_t)number);
+		else
+			mx_out_u32(out, (uint32_t)number);
 		return true;
 	case 'n':
 		return zone_put_name(out, text);
@@ -115,14 +133,15 @@ static inline bool zone_put_rr(struct mx_out *out, char *text)
 	char *save, *owner = strtok_r(text, " \t", &save);
 	char *ttl = strtok_r(NULL, " \t", &save);
 	char *type_text = strtok_r(NULL, " \t", &save);
+	unsigned long ttl_s;
 	uint16_t type;
 
 	if (!type_text || !mx_type_from_text(type_text, &type) ||
-	    !zone_put_name(out, owner))
+	    !zone_number(ttl, UINT32_MAX, &ttl_s) || !zone_put_name(out, owner))
 		return false;
 	mx_out_u16(out, type);
 	mx_out_u16(out, MX_CLASS_IN);
-	mx_out_u32(out, (uint32_t)strtoul(ttl, NULL, 10));
+	mx_out_u32(out, (uint32_t)ttl_s);
 
 	size_t rdlength_at = mx_out_len(out);
 	const char *fields = zone_fields(type);
@@ -131,7 +150,9 @@ static inline bool zone_put_rr(struct mx_out *out, char *text)
 	mx_out_u16(out, 0);
 	if (!fields || (word && strcmp(word, "\\#") == 0)) {
 		strtok_r(NULL, " \t", &save); /* length: told by the octets */
-		zone_put_hex(out, strtok_r(NULL, " \t", &save));
+		if (!zone_put_hex(out, strtok_r(NULL, " \t", &save)) ||
+		    strtok_r(NULL, " \t", &save))
+			return false;
 	} else {
 		for (; *fields; fields++, word = strtok_r(NULL, " \t", &save))
 			if (!zone_put_field(out, *fields, word))

@@ -10,6 +10,39 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* hex_read() can read it into that room: for text that is no table's. */
+static inline int hex_is_good(const char *text, size_t room)
+{
+	size_t len = 0;
+
+	while (*text != '\0') {
+		unsigned long times = 1;
+		char *after;
+		int braces = *text == '{';
+
+		if (isspace((unsigned char)*text)) {
+			text++;
+			continue;
+		}
+		if (braces) {
+			if (!isdigit((unsigned char)text[1]))
+				return 0;
+			times = strtoul(text + 1, &after, 10);
+			if (*after != ':')
+				return 0;
+			text = after + 1;
+		}
+		if (!isxdigit((unsigned char)text[0]) ||
+		    !isxdigit((unsigned char)text[1]) || times > room - len)
+			return 0;
+		text += 2;
+		if (braces && *text++ != '}')
+			return 0;
+		len += times;
+	}
+	return 1;
+}
+
 static inline size_t hex_read(const char *text, uint8_t *to, size_t room)
 {
 	size_t len = 0;

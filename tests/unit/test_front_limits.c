@@ -231,6 +231,23 @@ static void connections(void **state)
 	limits_free(limits);
 }
 
+/* The thread of the control socket asks as workers do, but takes no
+ * connections of clients. */
+static void shares(void **state)
+{
+	char *sets[] = { (char[]){ "workers=3" }, (char[]){ "in-flight-max=120" },
+			 (char[]){ "tcp-connections-max=120" },
+			 (char[]){ "control-socket=/none" } };
+
+	(void)state;
+	for (size_t count = 3; count <= 4; count++) {
+		struct mx_limits *limits = limits_with(sets, count);
+		assert_int_equal(limits_question_share(limits), 120 / count);
+		assert_int_equal(limits_tcp_share(limits), 40);
+		limits_free(limits);
+	}
+}
+
 /* Any order of taking and giving leaves nothing behind, from many threads. */
 #define THREADS 4
 static struct mx_limits *shared;
@@ -360,6 +377,7 @@ int main(void)
 		cmocka_unit_test(waiting),
 		cmocka_unit_test(questions),
 		cmocka_unit_test(connections),
+		cmocka_unit_test(shares),
 		cmocka_unit_test(threads),
 		cmocka_unit_test(asked_ahead),
 		cmocka_unit_test(asked_ahead_by_all),

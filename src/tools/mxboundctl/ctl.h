@@ -53,6 +53,7 @@ struct link {
 	char path[MX_CONTROL_PATH_MAX];
 	struct octets in, out;
 	size_t given; /* of in: the line given last */
+	bool hopeless; /* it is no daemon of ours, or it hangs */
 	char error[LINK_ERROR_MAX]; /* of the last failure, as a sentence */
 };
 

@@ -163,8 +163,10 @@ bool link_read(struct link *link)
 		return broken(link, strerror(errno));
 	if (got == 0)
 		return broken(link, "it was closed");
-	if (link->in.len + (size_t)got > LINK_REPLY_MAX)
+	if (link->in.len + (size_t)got > LINK_REPLY_MAX) {
+		link->hopeless = true;
 		return broken(link, "what comes is no reply");
+	}
 	return octets_add(&link->in, octets, (size_t)got) ||
 	       broken(link, "out of memory");
 }

@@ -185,8 +185,10 @@ static struct item *item_of(struct batch *b, json_t *reply)
 	return item->state == ITEM_SENT ? item : NULL;
 }
 
-static bool complain(struct batch *b, const char *what)
+/* There is no point in trying again, unless it said that there is. */
+static bool complain(struct batch *b, const char *what, bool hopeless)
 {
+	b->link.hopeless = hopeless;
 	snprintf(b->link.error, sizeof(b->link.error), "mxbound at %s says: %s",
 		 b->link.path, what);
 	return false;
@@ -207,7 +209,8 @@ static bool take_reply(struct batch *b, const char *line, size_t len)
 		b->tries = 0;
 		b->heard_ms = now_ms();
 	} else {
-		complain(b, why ? why : "what is no reply to any question");
+		complain(b, why ? why : "what is no reply to any question",
+			 !why);
 	}
 	json_decref(reply);
 	return ok;
@@ -242,7 +245,7 @@ static bool reconnect(struct batch *b)
 	int64_t end = now_ms() + AWAY_MS;
 
 	/* It may close what is idle as often as it likes. */
-	if (b->sent > 0 && ++b->tries > TRIES_MAX)
+	if (b->link.hopeless || (b->sent > 0 && ++b->tries > TRIES_MAX))
 		return false;
 	link_close(&b->link);
 	take_back(b);
@@ -381,7 +384,7 @@ static bool wait_round(struct batch *b)
 	if ((at[0].revents & ~POLLOUT) && !take_replies(b))
 		return false;
 	if (b->sent > 0 && now_ms() - b->heard_ms > SILENCE_MS)
-		return complain(b, "nothing for a minute");
+		return complain(b, "nothing for a minute", true);
 	return true;
 }
 

@@ -100,7 +100,7 @@ static const char *meaning_of_validation(const char *word)
 	if (strcmp(word, "secure") == 0)
 		return "validated by DNSSEC";
 	if (strcmp(word, "insecure") == 0)
-		return "the zone is not signed";
+		return "not signed all the way";
 	if (strcmp(word, "bogus") == 0)
 		return "DNSSEC validation failed";
 	return "not known";

@@ -115,6 +115,10 @@ static void message(struct fake *f, const struct mx_handover *m)
 	case MX_HANDOVER_IPV6:
 		f->ipv6 = (int)m->a;
 		break;
+	case MX_HANDOVER_CONTROL:
+		f->listens_control = true;
+		close(m->fd);
+		break;
 	default:
 		say(f, "unknown message");
 	}

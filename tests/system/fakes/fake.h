@@ -21,6 +21,7 @@ struct fake {
 	const char *role;
 	int control;
 	bool go, ready, drain, quiet, slow; /* slow: never SAVED */
+	bool listens_control; /* was handed the control socket */
 	int ipv6; /* what the supervisor said; -1: nothing */
 	struct mx_config config;
 	int *udp, *tcp; /* by number of arrival */

@@ -2,7 +2,7 @@
  * it over TCP, it replies "ID PID TEXT". Some texts do more:
  *   what fake_obey() knows
  *   ask R TEXT      asks resolver R over worker 0's channel, replies as it does
- *   counts          "workers W resolvers R udp N tcp N channels N"
+ *   counts          "workers W resolvers R udp N tcp N channels N control N"
  *   listen          how many of its sockets have SO_REUSEPORT set
  */
 #include <errno.h>
@@ -51,9 +51,9 @@ static void counts(char *ret)
 
 	for (int i = 0; i < FAKE_CHANNELS_MAX; i++)
 		channels += fake.channel[i] >= 0;
-	snprintf(ret, TEXT_MAX, "workers %u resolvers %u udp %u tcp %u channels %u",
+	snprintf(ret, TEXT_MAX, "workers %u resolvers %u udp %u tcp %u channels %u control %u",
 		 mx_config_workers(&fake.config), mx_config_resolvers(&fake.config),
-		 fake.udp_count, fake.tcp_count, channels);
+		 fake.udp_count, fake.tcp_count, channels, fake.listens_control);
 }
 
 /* "ID TEXT" to "ID PID TEXT". */
