@@ -318,6 +318,8 @@ struct worker *worker_new(unsigned index, const struct mx_config *config,
 			  struct mx_cache *cache, struct mx_limits *limits,
 			  const struct mx_local *local);
 bool worker_start(struct worker *worker);
+/* It has a service, and so gives way to the others. */
+bool worker_serves(const struct worker *worker);
 /* From the main thread. Descriptors are the worker's from here on. */
 void worker_tell(struct worker *worker, const struct worker_command *command);
 void worker_join(struct worker *worker);

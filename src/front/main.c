@@ -303,7 +303,7 @@ static bool all_ended(const struct front *front)
  * machine, on which the workers use a lot of time: that is no spin. */
 static mx_instant silence_allowed(const struct worker *worker)
 {
-	return worker->service.arg ? SERVICE_SILENT_MS : 0;
+	return worker_serves(worker) ? SERVICE_SILENT_MS : 0;
 }
 
 /* One stuck worker is enough for the supervisor to know. */

@@ -36,6 +36,14 @@ static void on_heart(evutil_socket_t fd, short what, void *arg)
 	atomic_fetch_add_explicit(&worker->beats, 1, memory_order_relaxed);
 }
 
+bool worker_serves(const struct worker *worker)
+{
+	for (unsigned i = 0; i < WORKER_SERVICES; i++)
+		if (worker->services[i].arg)
+			return true;
+	return false;
+}
+
 static size_t services_open(const struct worker *worker)
 {
 	size_t open = 0;
@@ -198,7 +206,7 @@ static void *run(void *arg)
 {
 	struct worker *worker = arg;
 
-	if (worker->services[0].arg || worker->services[1].arg)
+	if (worker_serves(worker))
 		give_way();
 	else
 		ask_for_short_turns();

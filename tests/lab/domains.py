@@ -881,13 +881,6 @@ row("tlsa-alias.lab", "alias", "TLSA by CNAME to the provider's (RFC 7671 7)",
     _25._tcp.mx  CNAME  _25._tcp.mx1.bigmail.post.
     """,
     "_25._tcp.mx  TLSA  NOERROR  secure  1")
-row("tlsa-unusable.lab", "exchangers", "TLSA of usage 1, unusable for SMTP (RFC 7672 3.1.3)",
-    f"@ MX 10 mx\nmx A 198.18.9.26\n_25._tcp.mx TLSA 1 1 1 {CERT}",
-    "_25._tcp.mx  TLSA  NOERROR  secure  1")
-row("tlsa-some.lab", "exchangers", "one exchanger has TLSA, the other has not",
-    f"@ MX 10 mx1\n@ MX 20 mx2\nmx1 A 198.18.9.27\nmx2 A 198.18.9.28\n"
-    f"_25._tcp.mx1 TLSA 3 1 1 {CERT}",
-    "_25._tcp.mx1  TLSA  NOERROR   secure  1\n_25._tcp.mx2  TLSA  NXDOMAIN  secure")
 row("dname.lab", "alias", "DNAME: a tree of mail domains renamed (RFC 6672)",
     """
     old     DNAME  new
