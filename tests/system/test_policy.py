@@ -5,6 +5,7 @@ own postmap where there is one.
 What is expected is worked out from the lab's table by RFC 7672 told once more.
 """
 
+import json
 import os
 import select
 import shutil
@@ -19,6 +20,7 @@ import pytest
 from lab.domains import ROWS
 from lab.table import absolute
 from mxbound import PATIENCE, Mxbound, free_port, wait_until
+from test_ctl import VALIDATOR, ctl
 from test_route_library import MAIL, addresses, expected, rrs, zone_of
 
 POSTMAP = shutil.which("postmap") or shutil.which("postmap", path="/usr/sbin")
@@ -385,6 +387,42 @@ def test_the_one_idle_longest_goes(server):
         assert second.ask(".lab") == "NOTFOUND "
         for client in others:
             client.__exit__()
+
+
+# ---- mxboundctl policy ----
+
+def test_ctl_says_the_same(server):
+    """What an operator is told is what Postfix hears, and the route explains it."""
+    rows = [row for row in MAIL if policy(row) not in (None, TEMP)]
+    names = [row.name.rstrip(".") for row in rows]
+    done = ctl(server, "policy", "--json", stdin="\n".join(names))
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [one["destination"] for one in found] == names and not done.stderr
+    for row, one in zip(rows, found):
+        VALIDATOR.validate(one["route"])
+        said = f"OK {one['postfix']}" if one["postfix"] else NOTFOUND
+        assert said == policy(row), one
+        assert one["policy"] == (one["postfix"] or "none") and one["status"] == 0
+        assert one["text"] and one["reason"] and one["reason_text"]
+        assert one["route"]["mta_sts"]["record"] == ""
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("domain, first, status", (
+    ("healthy.lab", "healthy.lab: dane-only", 0),
+    ("unsigned.lab", "unsigned.lab: none", 0),
+    ("[192.0.2.1]", "[192.0.2.1]: none", 0),
+    ("bogus-tlsa.lab", "bogus-tlsa.lab: temp", 2),
+))
+def test_ctl_for_people(server, domain, first, status):
+    done = ctl(server, "policy", domain)
+    lines = done.stdout.splitlines()
+    assert lines[0] == first and lines[2].startswith("  since "), done
+    assert done.returncode == status and not done.stderr
+    many = ctl(server, "policy", domain, "nosuch.lab")
+    assert many.stdout.splitlines()[0].startswith(first.replace(":", "") + " "), many
+    assert many.stdout.splitlines()[1] == "nosuch.lab none no-such-domain", many
+    assert many.returncode == status
 
 
 # ---- where, and who ----
