@@ -47,6 +47,7 @@ struct conn {
 	bool ended;	/* what comes is read no more; it goes when it is idle */
 	bool confused;	/* it sends what is no request, */
 	bool lingering; /* and has had its last reply */
+	bool lost; /* a reply, for want of memory: all later ones go with it */
 	mx_instant partial_since; /* 0: no request has only begun */
 	TAILQ_HEAD(, pending) pending; /* in order */
 	TAILQ_ENTRY(conn) link;
@@ -163,13 +164,14 @@ static void flush(struct conn *conn)
 	struct pending *first;
 
 	while ((first = TAILQ_FIRST(&conn->pending)) && !first->ask) {
-		/* Without memory for a reply there is no telling which one
-		 * the next would answer. */
-		if (!first->reply ||
+		/* The next would be taken for the reply to this. */
+		if (conn->lost || !first->reply ||
 		    bufferevent_write(conn->bev, first->reply,
 				      strlen(first->reply)) != 0) {
 			bufferevent_disable(conn->bev, EV_READ);
-			conn->ended = true;
+			evbuffer_drain(input(conn),
+				       evbuffer_get_length(input(conn)));
+			conn->ended = conn->lost = true;
 		}
 		pending_free(first);
 	}
