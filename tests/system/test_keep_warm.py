@@ -59,7 +59,8 @@ def test_kept_without_any_client():
         counters = server.stop()
     if counters:
         assert counters["misses"] == 0 and counters["hits"] + counters["joined"] == 3
-        assert counters["warmed"] >= 9
+        # Three times three, but for what libunbound sent twice.
+        assert counters["warmed"] >= 6
 
 
 # Half a minute of waiting for TTLs; sanitizers see the same code in the others
