@@ -68,9 +68,11 @@ static struct mx_policy decide_hosts(const struct mx_route_result *r,
 	/* `dane` would let hosts without TLSA have mail in the clear, which the
 	 * domain forbids, and `secure` would let those with TLSA do without
 	 * DANE: of all levels only this one keeps both promises. */
+	if (r->level_most == MX_ROUTE_LEVEL_DANE_ONLY && enforce)
+		return SAY(DANE_ONLY, STS_TLSA_SOME);
 	if (r->level_most == MX_ROUTE_LEVEL_DANE_ONLY)
-		return enforce ? SAY(DANE_ONLY, STS_TLSA_SOME) :
-				 SAY(DANE, TLSA_SOME);
+		return r->hosts_left_out ? SAY(DANE, TOO_MANY) :
+					   SAY(DANE, TLSA_SOME);
 	if (enforce)
 		return decide_sts(r);
 	if (r->level_most == MX_ROUTE_LEVEL_DANE)

@@ -169,7 +169,7 @@ static void rule_13_many_hosts(void **state)
 {
 	static const struct row rows[] = {
 		{ "all seen have TLSA: Postfix looks at the others", "a.test",
-		  ELEVEN TEN(DANE), NULL, "dane (tlsa-some)" },
+		  ELEVEN TEN(DANE), NULL, "dane (too-many-hosts)" },
 		{ "none seen has", "a.test", ELEVEN TEN(PLAIN), NULL,
 		  "dane (too-many-hosts)" },
 		{ "none seen has, and MX is not secure", "a.test",
