@@ -54,7 +54,7 @@ endif
 LDFLAGS_WHOLE = $(filter-out -fno-lto,$(LDFLAGS))
 
 # A layer is a folder; a library holds all of it but its program's main.c.
-LAYERS := base wire mail cache resolver supervisor front admin ctl
+LAYERS := base wire mail cache resolver supervisor front admin policy ctl
 dir_base := src/base
 dir_wire := src/wire
 dir_mail := src/mail
@@ -63,6 +63,7 @@ dir_resolver := src/resolver
 dir_supervisor := src/supervisor
 dir_front := src/front
 dir_admin := src/admin
+dir_policy := src/policy
 dir_ctl := src/tools/mxboundctl
 # What a layer may use, itself included, in link order.
 uses_base := base
@@ -73,6 +74,7 @@ uses_resolver := resolver wire base
 uses_supervisor := supervisor base
 uses_front := front cache resolver mail wire base
 uses_admin := admin front cache resolver mail wire base
+uses_policy := policy admin front cache resolver mail wire base
 uses_ctl := ctl base
 # No layer of the product: what bench/ sends a load with, see bench/rules.mk.
 uses_bench := bench wire base
@@ -85,6 +87,7 @@ libs_resolver := -lunbound -levent
 libs_supervisor :=
 libs_front := -lsodium -ljemalloc -levent_core
 libs_admin := -ljansson
+libs_policy :=
 libs_ctl := -ljansson
 
 PROGRAMS := mxbound mxbound-front mxbound-resolver mxboundctl
@@ -93,7 +96,7 @@ main_mxbound-front := src/front/main.c
 main_mxbound-resolver := src/resolver/main.c
 main_mxboundctl := src/tools/mxboundctl/main.c
 layer_mxbound := supervisor
-layer_mxbound-front := admin
+layer_mxbound-front := policy
 layer_mxbound-resolver := resolver
 layer_mxboundctl := ctl
 ldflags_mxbound-front := $(LDFLAGS_WHOLE)

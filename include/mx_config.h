@@ -121,6 +121,8 @@
 	  "a libunbound option; \"mxbound --help\" lists those that may be set") \
 	X(control_socket, "control-socket", TEXT, "auto", 0, 4095, "auto|no|FILE", \
 	  "socket for mxboundctl; auto: /run/mxbound/control.sock, not as root in $XDG_RUNTIME_DIR, else below /tmp") \
+	X(policy_listen, "policy-listen", LIST, "", 0, 16, "ADDR@PORT|FILE", \
+	  "address or Unix socket where smtp_tls_policy_maps of Postfix asks, as in 127.0.0.1@8642; who may ask over an address: access-control") \
 	X(user, "user", TEXT, "", 0, 32, "NAME", \
 	  "account to work as when started as root; unset: mxbound if there is such an account, else nobody") \
 	X(log_level, "log-level", CHOICE, "notice", 0, 0, "error|warning|notice|info|debug", \
@@ -197,6 +199,11 @@ struct mx_acl_rule {
 };
 bool mx_acl_rule_parse(const char *text, struct mx_acl_rule *ret);
 
+/* An entry of policy-listen: "ADDR@PORT", "ADDR", "/PATH" or "unix:/PATH". Of a
+ * path *ret_path points into text, else it is NULL and the address is there. */
+bool mx_policy_listen_parse(const char *text, const char **ret_path,
+			    struct sockaddr_storage *ret, socklen_t *ret_len);
+
 /* "ZONE ADDR[@PORT]...": the zone in presentation format, then up to
  * MX_ZONE_ADDRESSES_MAX addresses. ret_zone points to malloc'ed memory. */
 #define MX_ZONE_ADDRESSES_MAX 16
@@ -233,7 +240,8 @@ unsigned mx_config_resolvers(const struct mx_config *config);
  * still "auto", which the supervisor replaces by what it has found. */
 const char *mx_config_control_socket(const struct mx_config *config);
 /* Threads of the front that ask resolvers, each over pairs of its own: the
- * workers and, last, the one that serves the control socket if there is one. */
+ * workers and, last, one for the control socket and policy-listen if there is
+ * either of these. */
 unsigned mx_config_threads(const struct mx_config *config);
 
 /* Where the cache is kept, or NULL: nowhere. */

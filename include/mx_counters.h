@@ -41,6 +41,9 @@
 	X(upstream_failures, 0, "of these, without usable data") \
 	X(upstream_rejected, 0, "of these, malformed or to another question") \
 	X(resent, 0, "questions asked again because their resolver died") \
+	X(policies, 0, "TLS policies asked for over policy-listen") \
+	X(policies_found, 0, "of these, answered OK") \
+	X(policies_failed, 0, "of these, answered TEMP") \
 	X(tcp_accepted, 0, "TCP connections accepted") \
 	X(tcp_refused, 0, "TCP connections closed at once because of a bound") \
 	X(tcp_timeouts, 0, "TCP connections closed because the peer was too slow")

@@ -43,6 +43,7 @@ enum mx_handover_type {
 	MX_HANDOVER_SAVING,	/* from front: told to end, it writes the
 				   snapshot first, so it takes longer */
 	MX_HANDOVER_CONTROL,	/* to front: the listening control socket */
+	MX_HANDOVER_POLICY,	/* to front: a listening socket of policy-listen */
 };
 
 struct mx_handover {

@@ -1,6 +1,6 @@
 /* control.c - serves the control socket. See control.h.
  *
- *   line --> request.c --> route_ask.c --> route_json.c --> line */
+ *   line --> request.c --> route_ask.c --> route_json.c, policy_json.c --> line */
 #include "control.h"
 
 #include <errno.h>
@@ -15,6 +15,7 @@
 
 #include "mx_control.h"
 #include "mx_log.h"
+#include "policy_json.h"
 #include "request.h"
 #include "route_ask.h"
 #include "route_json.h"
@@ -148,6 +149,18 @@ static void read_more_soon(struct conn *conn)
 	event_active(conn->more, 0, 0);
 }
 
+static json_t *to_json(const struct request *request,
+		       const struct mx_route_result *result)
+{
+	mx_instant now = mx_clock_now();
+
+	return request->command == REQUEST_POLICY ?
+		       policy_json(request->destination_text,
+				   &request->destination, result, now) :
+		       route_json(request->destination_text,
+				  &request->destination, result, now);
+}
+
 static void on_route(void *arg, enum mx_error err,
 		     const struct mx_route_result *result)
 {
@@ -157,10 +170,7 @@ static void on_route(void *arg, enum mx_error err,
 	char *line;
 
 	if (err == MX_OK)
-		line = reply_result(request->id,
-				    route_json(request->destination_text,
-					       &request->destination, result,
-					       mx_clock_now()));
+		line = reply_result(request->id, to_json(request, result));
 	else if (err == MX_E_OVERLOAD)
 		line = reply_error(request->id, REQUEST_E_BUSY,
 				   "too many routes are being worked out; try again later");
@@ -177,8 +187,10 @@ static void on_route(void *arg, enum mx_error err,
 
 static void begin(struct conn *conn, struct request *request)
 {
-	static const struct route_ask_options options = {
-		.want_sts = true, .patience = CONTROL_ROUTE_MS,
+	/* Policies rest on no MTA-STS record. */
+	const struct route_ask_options options = {
+		.want_sts = request->command == REQUEST_ROUTE,
+		.patience = CONTROL_ROUTE_MS,
 	};
 	struct pending *pending = calloc(1, sizeof(*pending));
 
@@ -473,8 +485,7 @@ size_t control_open(const void *arg)
 	return control->open;
 }
 
-struct control *control_new(struct event_base *base, struct mx_lookups *lookups,
-			    const struct mx_config *config)
+struct control *control_new(struct event_base *base, struct route_asks *asks)
 {
 	struct control *control = calloc(1, sizeof(*control));
 
@@ -483,9 +494,9 @@ struct control *control_new(struct event_base *base, struct mx_lookups *lookups,
 	control->base = base;
 	control->fd = -1;
 	TAILQ_INIT(&control->all);
-	control->asks = route_asks_new(base, lookups, config);
+	control->asks = asks;
 	control->resume = evtimer_new(base, on_resume, control);
-	if (!control->asks || !control->resume) {
+	if (!control->resume) {
 		control_free(control);
 		return NULL;
 	}
@@ -504,6 +515,5 @@ void control_free(struct control *control)
 		stop_listening(control);
 		event_free(control->resume);
 	}
-	route_asks_free(control->asks);
 	free(control);
 }

@@ -17,8 +17,7 @@
 #include <event2/event.h>
 #include <stddef.h>
 
-#include "mx_config.h"
-#include "mx_lookup.h"
+#include "route_ask.h"
 
 #define CONTROL_CONNECTIONS_MAX 64u
 #define CONTROL_IDLE_MS 60000
@@ -26,8 +25,8 @@
 #define CONTROL_ROUTE_MS 30000
 
 struct control;
-struct control *control_new(struct event_base *base, struct mx_lookups *lookups,
-			    const struct mx_config *config);
+/* asks belongs to the caller, and outlives it. */
+struct control *control_new(struct event_base *base, struct route_asks *asks);
 void control_free(struct control *control); /* NULL is fine */
 
 void control_listen(void *control, int fd);

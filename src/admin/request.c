@@ -115,7 +115,7 @@ static enum request_error check_members(json_t *object,
 	return REQUEST_OK;
 }
 
-static enum request_error read_route(json_t *object, struct request *ret,
+static enum request_error read_destination(json_t *object, struct request *ret,
 				     char why[REQUEST_WHY_MAX])
 {
 	static const char *const known[] = { "id", "command", "destination",
@@ -145,7 +145,8 @@ static const struct command {
 	enum request_error (*read)(json_t *object, struct request *ret,
 				   char why[REQUEST_WHY_MAX]);
 } commands[] = {
-	{ "route", REQUEST_ROUTE, read_route },
+	{ "route", REQUEST_ROUTE, read_destination },
+	{ "policy", REQUEST_POLICY, read_destination },
 };
 
 static enum request_error read_object(json_t *object, struct request *ret,
@@ -166,7 +167,7 @@ static enum request_error read_object(json_t *object, struct request *ret,
 		return commands[i].read(object, ret, why);
 	}
 	return wrong(REQUEST_E_COMMAND, why,
-		     "there is no command \"%.60s\"; there is: route", name);
+		     "there is no command \"%.60s\"; there are: route, policy", name);
 }
 
 enum request_error request_read(const char *line, size_t len,

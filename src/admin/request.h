@@ -39,12 +39,12 @@ enum request_error {
 };
 const char *request_error_word(enum request_error err);
 
-enum request_command { REQUEST_ROUTE };
+enum request_command { REQUEST_ROUTE, REQUEST_POLICY };
 
 struct request {
 	json_t *id; /* string or integer; NULL: none */
 	enum request_command command;
-	/* of REQUEST_ROUTE */
+	/* of both */
 	char destination_text[REQUEST_DESTINATION_MAX];
 	struct mx_route_destination destination;
 };

@@ -73,6 +73,36 @@ static enum mx_error check_listen(struct mx_load *load)
 	return MX_OK;
 }
 
+/* ---- policy-listen ---- */
+
+static bool same_policy_listen(const char *a, const char *b)
+{
+	const char *path_a, *path_b;
+	struct sockaddr_storage addr_a = { 0 }, addr_b = { 0 };
+	socklen_t len;
+
+	/* Checked when they were read. */
+	mx_policy_listen_parse(a, &path_a, &addr_a, &len);
+	mx_policy_listen_parse(b, &path_b, &addr_b, &len);
+	if (path_a || path_b)
+		return path_a && path_b && strcmp(path_a, path_b) == 0;
+	return mx_address_equal(&addr_a, &addr_b);
+}
+
+static enum mx_error check_policy_listen(struct mx_load *load)
+{
+	const struct mx_texts *texts = &load->config->policy_listen;
+
+	for (size_t i = 1; i < texts->count; i++)
+		for (size_t k = 0; k < i; k++)
+			if (same_policy_listen(texts->at[i], texts->at[k]))
+				return mx_load_fail(load,
+						    mx_load_place(load, MX_OPTION_policy_listen, i),
+						    "\"%s\" for \"policy-listen\" is there twice; leave one of them out",
+						    mx_excerpt(texts->at[i]).text);
+	return MX_OK;
+}
+
 /* ---- access-control ---- */
 
 static int acl_order(const void *a, const void *b)
@@ -547,7 +577,8 @@ static enum mx_error check_user(struct mx_load *load)
 enum mx_error mx_load_check(struct mx_load *load)
 {
 	enum mx_error (*const checks[])(struct mx_load *) = {
-		check_failure_ttl, check_listen, check_access_control,
+		check_failure_ttl, check_listen, check_policy_listen,
+		check_access_control,
 		check_zones, check_user, check_root_hints, check_trust_anchor,
 		check_state_dir,
 	};

@@ -4,10 +4,12 @@
 #include <string.h>
 
 #include "config_parts.h"
+#include "mx_control.h"
 #include "text.h"
 
 #define DNS_PORT 53
 #define LISTEN_PORT 5335
+#define POLICY_PORT 8642
 
 bool mx_word_next(const char **text, char *out, size_t room)
 {
@@ -32,6 +34,53 @@ static bool check_listen(const char *text, char why[MX_WHY_TEXT_MAX])
 		return false;
 	if (mx_address_multicast(&addr))
 		return mx_why(why, "%s is no address a host can have; write one as in 127.0.0.1@5335",
+			    mx_excerpt(text).text);
+	return true;
+}
+
+/* ---- policy-listen ---- */
+
+static const char *socket_path(const char *text)
+{
+	if (strncmp(text, "unix:", 5) == 0)
+		return text + 5;
+	return *text == '/' ? text : NULL;
+}
+
+bool mx_policy_listen_parse(const char *text, const char **ret_path,
+			    struct sockaddr_storage *ret, socklen_t *ret_len)
+{
+	*ret_path = socket_path(text);
+	return *ret_path || mx_address_parse(text, POLICY_PORT, ret, ret_len);
+}
+
+static bool check_socket_path(const char *path, char why[MX_WHY_TEXT_MAX])
+{
+	if (*path != '/')
+		return mx_why(why, "\"%s\" is no absolute path; write one as in unix:/run/mxbound/policy.sock",
+			    mx_excerpt(path).text);
+	if (strlen(path) >= MX_CONTROL_PATH_MAX)
+		return mx_why(why, "\"%s\" is longer than the %zu octets that a socket's path may have; choose a shorter one",
+			    mx_excerpt(path).text, MX_CONTROL_PATH_MAX - 1);
+	for (const char *at = path; *at; at++)
+		if ((unsigned char)*at < ' ' || *at == 0x7f)
+			return mx_why(why, "a control character in \"%s\"; choose another path",
+				    mx_excerpt(path).text);
+	return true;
+}
+
+static bool check_policy_listen(const char *text, char why[MX_WHY_TEXT_MAX])
+{
+	const char *path = socket_path(text);
+	struct sockaddr_storage addr;
+	socklen_t len;
+
+	if (path)
+		return check_socket_path(path, why);
+	if (!mx_address_read(text, POLICY_PORT, &addr, &len, why))
+		return false;
+	if (mx_address_multicast(&addr))
+		return mx_why(why, "%s is no address a host can have; write one as in 127.0.0.1@8642",
 			    mx_excerpt(text).text);
 	return true;
 }
@@ -261,6 +310,8 @@ bool mx_list_entry_check(enum mx_option_index option, const char *text,
 	switch (option) {
 	case MX_OPTION_listen:
 		return check_listen(text, why);
+	case MX_OPTION_policy_listen:
+		return check_policy_listen(text, why);
 	case MX_OPTION_access_control:
 		return check_access_control(text, why);
 	case MX_OPTION_forward_zone:

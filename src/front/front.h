@@ -275,6 +275,8 @@ struct worker_service {
 	size_t (*open)(const void *arg);   /* how much is still in hand */
 };
 
+#define WORKER_SERVICES 2u
+
 struct udp_batch;
 struct udp_batch *udp_batch_new(size_t udp_size_max);
 void udp_batch_free(struct udp_batch *batch);
@@ -301,7 +303,7 @@ struct worker {
 	mx_instant drain_until;
 	struct selftest *selftest;
 	struct warm *warm; /* NULL: not this worker's, or nothing to keep */
-	struct worker_service service; /* arg NULL: none */
+	struct worker_service services[WORKER_SERVICES]; /* arg NULL: none */
 	struct mx_counters counters;
 };
 
@@ -309,13 +311,15 @@ enum worker_verb { WORKER_UDP, WORKER_TCP, WORKER_SERVICE, WORKER_CHANNEL,
 		   WORKER_SELFTEST, WORKER_DRAIN, WORKER_STOP };
 struct worker_command {
 	enum worker_verb verb;
-	unsigned resolver;
+	unsigned index; /* of CHANNEL the resolver, of SERVICE the service */
 	int fd;
 };
 struct worker *worker_new(unsigned index, const struct mx_config *config,
 			  struct mx_cache *cache, struct mx_limits *limits,
 			  const struct mx_local *local);
 bool worker_start(struct worker *worker);
+/* It has a service, and so gives way to the others. */
+bool worker_serves(const struct worker *worker);
 /* From the main thread. Descriptors are the worker's from here on. */
 void worker_tell(struct worker *worker, const struct worker_command *command);
 void worker_join(struct worker *worker);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../admin/control.h"
+#include "../policy/server.h"
 #include "front.h"
 #include "mx_handover.h"
 #include "mx_log.h"
@@ -25,10 +26,13 @@ struct front {
 	struct mx_limits *limits;
 	struct mx_local *local;
 	struct snapshot *snapshot;
-	/* The last one serves the control socket, if there is one. */
+	/* The last one serves the control socket and policy-listen, if there
+	 * is either of these. */
 	struct worker **workers;
 	unsigned worker_count;
+	struct route_asks *asks; /* of both; NULL: there is neither */
 	struct control *control; /* NULL: there is none */
+	struct policy_server *policy; /* likewise */
 	/* Of each worker: its beats when last looked at, and when they were
 	 * others than before. */
 	uint32_t *beats;
@@ -53,18 +57,66 @@ static enum mx_error configure(struct front *front, int fd)
 	return mx_drop_privileges(&front->config);
 }
 
-/* The control socket has a thread of its own, so that nothing that is asked
- * there delays a client. */
-static enum mx_error add_control(struct front *front)
-{
-	struct worker *last = front->workers[front->worker_count - 1];
+enum { SERVICE_CONTROL, SERVICE_POLICY };
 
-	front->control = control_new(last->base, last->lookups, &front->config);
-	last->service = (struct worker_service){
+static enum mx_acl_action may_ask(const void *limits,
+				  const struct sockaddr *peer)
+{
+	return limits_acl(limits, peer);
+}
+
+static enum mx_error add_control(struct front *front, struct worker *worker)
+{
+	front->control = control_new(worker->base, front->asks);
+	worker->services[SERVICE_CONTROL] = (struct worker_service){
 		.arg = front->control, .listen = control_listen,
 		.stop = control_stop, .open = control_open,
 	};
 	return front->control ? MX_OK : MX_E_NO_MEMORY;
+}
+
+static enum mx_error add_policy(struct front *front, struct worker *worker)
+{
+	const struct policy_access access = { may_ask, front->limits };
+
+	front->policy = policy_server_new(worker->base, front->asks, &access,
+					  &worker->counters);
+	worker->services[SERVICE_POLICY] = (struct worker_service){
+		.arg = front->policy, .listen = policy_server_listen,
+		.stop = policy_server_stop, .open = policy_server_open,
+	};
+	return front->policy ? MX_OK : MX_E_NO_MEMORY;
+}
+
+/* They have a thread of their own, so that nothing that is asked there delays a
+ * client. */
+static enum mx_error add_services(struct front *front)
+{
+	struct worker *last = front->workers[front->worker_count - 1];
+	bool control = mx_config_control_socket(&front->config) != NULL;
+	bool policy = front->config.policy_listen.count > 0;
+	enum mx_error err = MX_OK;
+
+	if (!control && !policy)
+		return MX_OK;
+	front->asks = route_asks_new(last->base, last->lookups, &front->config);
+	if (!front->asks)
+		return MX_E_NO_MEMORY;
+	if (control)
+		err = add_control(front, last);
+	if (policy && err == MX_OK)
+		err = add_policy(front, last);
+	return err;
+}
+
+static void free_services(struct front *front)
+{
+	control_free(front->control);
+	policy_server_free(front->policy);
+	route_asks_free(front->asks);
+	front->control = NULL;
+	front->policy = NULL;
+	front->asks = NULL;
 }
 
 static enum mx_error build(struct front *front)
@@ -98,14 +150,13 @@ static enum mx_error build(struct front *front)
 			return MX_E_NO_MEMORY;
 		front->worker_count++;
 	}
-	return mx_config_control_socket(&front->config) ? add_control(front)
-							: MX_OK;
+	return add_services(front);
 }
 
 static void tell_worker(struct front *front, unsigned index,
-			enum worker_verb verb, unsigned resolver, int fd)
+			enum worker_verb verb, unsigned which, int fd)
 {
-	struct worker_command command = { .verb = verb, .resolver = resolver,
+	struct worker_command command = { .verb = verb, .index = which,
 					  .fd = fd };
 
 	if (index < front->worker_count) {
@@ -134,8 +185,7 @@ static enum mx_error go(struct front *front)
 		if (worker_start(front->workers[i]))
 			continue;
 		front->worker_count = i; /* those to be joined */
-		control_free(front->control); /* it is the last one's */
-		front->control = NULL;
+		free_services(front); /* they are the last one's */
 		for (unsigned j = i; j < count; j++)
 			worker_free(front->workers[j]);
 		return MX_E_SYSTEM;
@@ -200,8 +250,12 @@ static enum mx_error obey(struct front *front, struct mx_handover *m)
 		tell_worker(front, m->a, WORKER_CHANNEL, m->b, m->fd);
 		return MX_OK;
 	case MX_HANDOVER_CONTROL:
-		tell_worker(front, front->worker_count - 1, WORKER_SERVICE, 0,
-			    m->fd);
+		tell_worker(front, front->worker_count - 1, WORKER_SERVICE,
+			    SERVICE_CONTROL, m->fd);
+		return MX_OK;
+	case MX_HANDOVER_POLICY:
+		tell_worker(front, front->worker_count - 1, WORKER_SERVICE,
+			    SERVICE_POLICY, m->fd);
 		return MX_OK;
 	case MX_HANDOVER_GO:
 		return go(front);
@@ -249,7 +303,7 @@ static bool all_ended(const struct front *front)
  * machine, on which the workers use a lot of time: that is no spin. */
 static mx_instant silence_allowed(const struct worker *worker)
 {
-	return worker->service.arg ? SERVICE_SILENT_MS : 0;
+	return worker_serves(worker) ? SERVICE_SILENT_MS : 0;
 }
 
 /* One stuck worker is enough for the supervisor to know. */
@@ -413,7 +467,7 @@ static void tear_down(struct front *front)
 		snapshot_cease(front->snapshot);
 	snapshot_finish(front->snapshot, beat);
 	snapshot_free(front->snapshot);
-	control_free(front->control);
+	free_services(front);
 	for (unsigned i = 0; i < front->worker_count; i++)
 		worker_free(front->workers[i]);
 	free(front->workers);

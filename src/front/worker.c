@@ -36,17 +36,32 @@ static void on_heart(evutil_socket_t fd, short what, void *arg)
 	atomic_fetch_add_explicit(&worker->beats, 1, memory_order_relaxed);
 }
 
+bool worker_serves(const struct worker *worker)
+{
+	for (unsigned i = 0; i < WORKER_SERVICES; i++)
+		if (worker->services[i].arg)
+			return true;
+	return false;
+}
+
+static size_t services_open(const struct worker *worker)
+{
+	size_t open = 0;
+
+	for (unsigned i = 0; i < WORKER_SERVICES; i++)
+		if (worker->services[i].arg)
+			open += worker->services[i].open(worker->services[i].arg);
+	return open;
+}
+
 static void on_drain(evutil_socket_t fd, short what, void *arg)
 {
 	struct worker *worker = arg;
 
 	(void)fd;
 	(void)what;
-	const struct worker_service *service = &worker->service;
-
 	if ((lookups_waiting(worker->lookups) == 0 &&
-	     tcp_open(worker->tcp) == 0 &&
-	     (!service->arg || service->open(service->arg) == 0)) ||
+	     tcp_open(worker->tcp) == 0 && services_open(worker) == 0) ||
 	    mx_clock_now() >= worker->drain_until)
 		event_base_loopbreak(worker->base);
 }
@@ -65,8 +80,9 @@ static void drain(struct worker *worker)
 	for (unsigned i = 0; i < worker->udp_count; i++)
 		udp_stop(worker->udp[i]);
 	tcp_stop(worker->tcp);
-	if (worker->service.arg)
-		worker->service.stop(worker->service.arg);
+	for (unsigned i = 0; i < WORKER_SERVICES; i++)
+		if (worker->services[i].arg)
+			worker->services[i].stop(worker->services[i].arg);
 	event_add(worker->drain, &tv);
 }
 
@@ -91,6 +107,15 @@ static void keep_warm(struct worker *worker)
 		worker->warm = warm_start(worker);
 }
 
+static void serve(struct worker *worker, const struct worker_service *service,
+		  int fd)
+{
+	if (service->arg && !worker->draining)
+		service->listen(service->arg, fd);
+	else
+		close(fd);
+}
+
 static void obey(struct worker *worker, const struct worker_command *command)
 {
 	switch (command->verb) {
@@ -106,14 +131,10 @@ static void obey(struct worker *worker, const struct worker_command *command)
 		}
 		break;
 	case WORKER_SERVICE:
-		if (worker->service.arg)
-			worker->service.listen(worker->service.arg,
-					       command->fd);
-		else
-			close(command->fd);
+		serve(worker, &worker->services[command->index], command->fd);
 		break;
 	case WORKER_CHANNEL:
-		lookups_channel(worker->lookups, command->resolver,
+		lookups_channel(worker->lookups, command->index,
 				command->fd);
 		keep_warm(worker);
 		break;
@@ -185,7 +206,7 @@ static void *run(void *arg)
 {
 	struct worker *worker = arg;
 
-	if (worker->service.arg)
+	if (worker_serves(worker))
 		give_way();
 	else
 		ask_for_short_turns();

@@ -15,6 +15,7 @@
 
 /* They wait here while a front is started again. */
 #define BACKLOG 512
+#define OPTION "control-socket"
 #define GROUP_MODE 0660
 #define OWNER_MODE 0600
 
@@ -154,22 +155,26 @@ static int bind_at(const char *path, mode_t mode)
 	return fd;
 }
 
-static enum mx_error explain(const char *path, const char *what, const char *remedy,
+static enum mx_error explain(const struct control_socket *control,
+			     const char *what, const char *remedy,
 			     char error[CONTROL_ERROR_MAX])
 {
-	snprintf(error, CONTROL_ERROR_MAX, "control-socket: %s: %s; %s", path,
-		 what, remedy);
+	snprintf(error, CONTROL_ERROR_MAX, "%s: %s: %s; %s", control->option,
+		 control->path, what, remedy);
 	return MX_E_SYSTEM;
 }
 
-static enum mx_error explain_errno(const char *path, char error[CONTROL_ERROR_MAX])
+static enum mx_error explain_errno(const struct control_socket *control,
+				   char error[CONTROL_ERROR_MAX])
 {
 	int cause = errno;
 
-	return explain(path, strerror(cause),
+	return explain(control, strerror(cause),
 		       cause == EACCES || cause == EPERM ?
 		       "its folder must belong to the account that mxbound works as, and to nobody else" :
-		       "name another file, or \"control-socket: no\" for none", error);
+		       strcmp(control->option, OPTION) == 0 ?
+		       "name another file, or \"control-socket: no\" for none" :
+		       "name another file", error);
 }
 
 /* The file's place is free, or made so; then a socket is there. */
@@ -182,38 +187,38 @@ static enum mx_error claim(struct control_socket *control, mode_t mode,
 	switch (probe(path, holder)) {
 	case HELD_BY_OTHER:
 		snprintf(what, sizeof what, "in use by %s", holder);
-		return explain(path, what, "stop it, or name another file", error);
+		return explain(control, what, "stop it, or name another file", error);
 	case HELD_BY_FILE:
-		return explain(path, "there is a file that is no socket",
+		return explain(control, "there is a file that is no socket",
 			       "name another", error);
 	case HELD_UNKNOWN:
-		return explain_errno(path, error);
+		return explain_errno(control, error);
 	case HELD_DEAD:
 	case HELD_BY_US: /* nobody else's, in any case */
 		if (unlink(path) != 0)
-			return explain_errno(path, error);
+			return explain_errno(control, error);
 		break;
 	case HELD_BY_NONE:
 		break;
 	}
 	control->fd = bind_at(path, mode);
-	return control->fd >= 0 ? MX_OK : explain_errno(path, error);
+	return control->fd >= 0 ? MX_OK : explain_errno(control, error);
 }
 
-static enum mx_error make(struct control_socket *control,
+static enum mx_error make(struct control_socket *control, mode_t mode,
 			  const struct mx_config *config,
 			  char error[CONTROL_ERROR_MAX])
 {
-	mode_t mode = mx_privilege_own_account(config) ? GROUP_MODE : OWNER_MODE;
 	uid_t uid;
 	gid_t gid;
 
 	if (mx_privilege_ids(config, &uid, &gid) != MX_OK) {
-		snprintf(error, CONTROL_ERROR_MAX, "control-socket: no account to give it to");
+		snprintf(error, CONTROL_ERROR_MAX, "%s: no account to give it to",
+			 control->option);
 		return MX_E_CONFIG;
 	}
 	if (!prepare_folder(control, uid, gid))
-		return explain_errno(control->path, error);
+		return explain_errno(control, error);
 	setfsgid(gid);
 	setfsuid(uid);
 	enum mx_error err = claim(control, mode, error);
@@ -225,9 +230,7 @@ static enum mx_error make(struct control_socket *control,
 /* A socket of ours whose file is still there. */
 static bool still_there(const struct control_socket *control)
 {
-	char holder[HOLDER_TEXT_MAX];
-
-	return control->fd >= 0 && probe(control->path, holder) == HELD_BY_US;
+	return control->fd >= 0 && control_socket_held(control->path);
 }
 
 static enum mx_error take(struct control_socket *to,
@@ -235,7 +238,7 @@ static enum mx_error take(struct control_socket *to,
 			  char error[CONTROL_ERROR_MAX])
 {
 	to->fd = fcntl(old->fd, F_DUPFD_CLOEXEC, 0);
-	return to->fd >= 0 ? MX_OK : explain_errno(to->path, error);
+	return to->fd >= 0 ? MX_OK : explain_errno(to, error);
 }
 
 enum mx_error control_socket_open(struct control_socket *ret,
@@ -243,7 +246,8 @@ enum mx_error control_socket_open(struct control_socket *ret,
 				  const struct control_socket *old,
 				  char error[CONTROL_ERROR_MAX])
 {
-	struct control_socket control = { .fd = -1 };
+	struct control_socket control = { .fd = -1, .option = OPTION };
+	mode_t mode = mx_privilege_own_account(config) ? GROUP_MODE : OWNER_MODE;
 	const char *wanted = config->control_socket;
 	enum mx_error err;
 
@@ -262,7 +266,7 @@ enum mx_error control_socket_open(struct control_socket *ret,
 	if (old && strcmp(old->path, control.path) == 0 && still_there(old))
 		err = take(&control, old, error);
 	else
-		err = make(&control, config, error);
+		err = make(&control, mode, config, error);
 	if (err == MX_OK) {
 		*ret = control;
 	} else if (control.by_default) {
@@ -270,6 +274,26 @@ enum mx_error control_socket_open(struct control_socket *ret,
 		err = MX_OK;
 	}
 	return err;
+}
+
+enum mx_error control_socket_make(const char *option, const char *path,
+				  unsigned mode, const struct mx_config *config,
+				  int *ret_fd, char error[CONTROL_ERROR_MAX])
+{
+	struct control_socket control = { .fd = -1, .option = option };
+
+	snprintf(control.path, sizeof control.path, "%s", path);
+	enum mx_error err = make(&control, mode, config, error);
+	if (err == MX_OK)
+		*ret_fd = control.fd;
+	return err;
+}
+
+bool control_socket_held(const char *path)
+{
+	char holder[HOLDER_TEXT_MAX];
+
+	return probe(path, holder) == HELD_BY_US;
 }
 
 void control_socket_remove(const struct control_socket *control)

@@ -23,6 +23,7 @@
 struct control_socket {
 	int fd; /* -1: there is none */
 	bool by_default; /* nobody wrote the path */
+	const char *option; /* that names it, for errors; static */
 	char path[MX_CONTROL_PATH_MAX];
 };
 
@@ -37,6 +38,14 @@ enum mx_error control_socket_open(struct control_socket *ret,
 /* Remove its file, if it is ours still: to be called before close. */
 void control_socket_remove(const struct control_socket *control);
 void control_socket_close(struct control_socket *control);
+
+/* The same for another option's path: make a socket there. *ret_fd is written
+ * only on success. */
+enum mx_error control_socket_make(const char *option, const char *path,
+				  unsigned mode, const struct mx_config *config,
+				  int *ret_fd, char error[CONTROL_ERROR_MAX]);
+/* Whether a socket of this process is what listens at path. */
+bool control_socket_held(const char *path);
 
 /* Whether fd listens at that path, for what a former program image left. */
 bool control_socket_is(const struct control_socket *control);

@@ -34,6 +34,9 @@ bool state_write(const struct state *state, FILE *out)
 		fprintf(out, "control %s %d %s\n",
 			state->control.by_default ? "auto" : "set",
 			state->control.fd, state->control.path);
+	for (size_t i = 0; i < state->policy.count; i++)
+		fprintf(out, "policy %d %s\n", state->policy.at[i].fd,
+			state->policy.at[i].where);
 	for (size_t i = 0; i < state->child_count; i++) {
 		const struct state_child *c = &state->child[i];
 		fprintf(out, "child %s %u %d %d %d\n", role_name[c->role],
@@ -141,6 +144,28 @@ static void read_control(struct reader *r)
 	r->at += strlen(r->at);
 }
 
+static void read_policy(struct reader *r)
+{
+	struct policy_sockets *policy = &r->state->policy;
+	struct policy_socket one;
+	struct sockaddr_storage addr;
+	const char *path;
+	socklen_t len;
+
+	one.fd = (int)number(r, 3, FD_MAX);
+	/* The rest of the line: a path may have blanks. */
+	if (strlen(r->at) >= sizeof one.where ||
+	    !mx_policy_listen_parse(r->at, &path, &addr, &len))
+		fail(r, "neither an address nor a path");
+	else
+		strcpy(one.where, r->at);
+	r->at += strlen(r->at);
+	if (policy->count == POLICY_SOCKETS_MAX)
+		fail(r, "too many sockets");
+	if (!r->wrong)
+		policy->at[policy->count++] = one;
+}
+
 static void read_child(struct reader *r)
 {
 	struct state_child c;
@@ -195,6 +220,8 @@ static void read_line(struct reader *r)
 	} else if (strcmp(key, "control") == 0) {
 		once(r, &r->seen_control);
 		read_control(r);
+	} else if (strcmp(key, "policy") == 0) {
+		read_policy(r);
 	} else if (strcmp(key, "child") == 0) {
 		read_child(r);
 	} else if (strcmp(key, "end") == 0) {
@@ -216,7 +243,8 @@ static int compare(const void *a, const void *b)
 static void check_descriptors(struct reader *r)
 {
 	const struct state *s = r->state;
-	size_t count = 0, room = s->listeners.count + s->child_count + 3 + ROLE_COUNT;
+	size_t count = 0, room = s->listeners.count + s->policy.count +
+		s->child_count + 3 + ROLE_COUNT;
 	int *all = calloc(room, sizeof *all);
 
 	if (!all) {
@@ -225,6 +253,8 @@ static void check_descriptors(struct reader *r)
 	}
 	for (size_t i = 0; i < s->listeners.count; i++)
 		all[count++] = s->listeners.at[i].fd;
+	for (size_t i = 0; i < s->policy.count; i++)
+		all[count++] = s->policy.at[i].fd;
 	for (size_t i = 0; i < s->child_count; i++)
 		if (s->child[i].control >= 0)
 			all[count++] = s->child[i].control;

@@ -13,6 +13,7 @@
  *   program front|resolver 6       O_PATH descriptor of the file
  *   socket udp|tcp 12 127.0.0.1@53
  *   control auto|set 14 /run/mxbound/control.sock    if there is one
+ *   policy 15 127.0.0.1@8642       for each of policy-listen
  *   child front|resolver INDEX PID CONTROL READY
  *   end
  */
@@ -26,6 +27,7 @@
 
 #include "control_socket.h"
 #include "listeners.h"
+#include "policy_sockets.h"
 
 enum role { ROLE_FRONT, ROLE_RESOLVER };
 #define ROLE_COUNT 2
@@ -53,6 +55,7 @@ struct state {
 	struct listeners listeners; /* owned; its descriptors are not until
 				       the state has been verified */
 	struct control_socket control; /* likewise */
+	struct policy_sockets policy; /* likewise */
 	struct state_child child[CHILDREN_MAX];
 	size_t child_count;
 };

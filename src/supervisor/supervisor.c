@@ -300,6 +300,7 @@ static void advance_other(struct supervisor *s, mx_instant now)
 	if (generation_running(g) == 0) {
 		if (strcmp(g->control.path, s->current->control.path) != 0)
 			control_socket_remove(&g->control);
+		policy_sockets_remove(&g->policy, &s->current->policy);
 		generation_free(g);
 		s->other = NULL;
 		mx_log(MX_LOG_INFO, "the last process of the other version is gone");
@@ -571,10 +572,14 @@ int mx_supervisor_run(struct mx_config *config, int argc, char **argv)
 		mx_log(MX_LOG_NOTICE, "stopped by SIG%s", sigabbrev_np(s.stopped_by));
 
 	check_end(&s.check);
-	if (s.current)
+	if (s.current) {
 		control_socket_remove(&s.current->control);
-	if (s.other)
+		policy_sockets_remove(&s.current->policy, NULL);
+	}
+	if (s.other) {
 		control_socket_remove(&s.other->control);
+		policy_sockets_remove(&s.other->policy, NULL);
+	}
 	generation_free(s.current);
 	generation_free(s.other);
 	programs_clear(&s.programs);

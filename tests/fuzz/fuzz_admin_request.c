@@ -31,7 +31,7 @@ static void check_good(struct request *r)
 {
 	struct mx_route_destination again;
 
-	CHECK(r->command == REQUEST_ROUTE);
+	CHECK(r->command == REQUEST_ROUTE || r->command == REQUEST_POLICY);
 	CHECK(mx_route_destination_read(r->destination_text, &again));
 	CHECK(memcmp(&again.name, &r->destination.name, again.name.len + 1) == 0);
 	CHECK(again.port == r->destination.port && again.port != 0);

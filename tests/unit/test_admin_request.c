@@ -50,6 +50,22 @@ static void test_good_requests(void **state)
 	}
 }
 
+static void test_commands(void **state)
+{
+	struct request r;
+	char why[REQUEST_WHY_MAX];
+
+	(void)state;
+	assert_int_equal(read_line("{\"command\":\"policy\",\"destination\":\"a.example:587\"}",
+				   &r, why), REQUEST_OK);
+	assert_int_equal(r.command, REQUEST_POLICY);
+	assert_int_equal(r.destination.port, 587);
+	request_clear(&r);
+	assert_int_equal(read_line("{\"command\":\"policy\"}", &r, why),
+			 REQUEST_E_REQUEST);
+	request_clear(&r);
+}
+
 #define ROUTE(id) \
 	"{\"id\":" id ",\"command\":\"route\",\"destination\":\"a.example\"}"
 
@@ -107,7 +123,7 @@ static void test_bad_requests(void **state)
 		{ "{\"id\":\"\x7f\",\"command\":\"route\"}",
 		  REQUEST_E_REQUEST, "\"id\" must be", false },
 		{ "{\"id\":4,\"command\":\"root\"}", REQUEST_E_COMMAND,
-		  "\"root\"; there is: route", true },
+		  "\"root\"; there are: route, policy", true },
 		{ "{\"id\":4,\"command\":\"route\"}", REQUEST_E_REQUEST,
 		  "\"destination\" must be there", true },
 		{ "{\"id\":4,\"command\":\"route\",\"destination\":4}",
@@ -218,6 +234,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good_requests),
+		cmocka_unit_test(test_commands),
 		cmocka_unit_test(test_ids_come_back),
 		cmocka_unit_test(test_bad_requests),
 		cmocka_unit_test(test_long_values),

@@ -297,6 +297,43 @@ static void control_socket(void **state)
 	expect_error("", set, "--set control-socket=/a...");
 }
 
+static void policy_listen(void **state)
+{
+	struct mx_config c;
+	char lengthy[200] = "policy-listen: unix:/";
+
+	(void)state;
+	load_ok(&c, "workers: 2\n");
+	assert_int_equal(c.policy_listen.count, 0);
+	assert_int_equal(mx_config_threads(&c), 2);
+	mx_config_clear(&c);
+	load_ok(&c, "workers: 2\npolicy-listen: 127.0.0.1@8642\n"
+		    "policy-listen: ::1\npolicy-listen: /run/a b\n"
+		    "policy-listen: unix:/run/c\n");
+	assert_int_equal(c.policy_listen.count, 4);
+	/* One thread for it and the control socket. */
+	assert_int_equal(mx_config_threads(&c), 3);
+	mx_config_clear(&c);
+	load_ok(&c, "workers: 2\npolicy-listen: ::1\ncontrol-socket: /m\n");
+	assert_int_equal(mx_config_threads(&c), 3);
+	mx_config_clear(&c);
+	expect_error("policy-listen: unix:run/p.sock\n", NULL,
+		     "t.conf:1: \"run/p.sock\" is no absolute path; write one as in unix:/run/mxbound/policy.sock");
+	expect_error("policy-listen: 127.0.0.1:8642\n", NULL,
+		     "t.conf:1: \"127.0.0.1:8642\" is not an address; the port goes after @...");
+	expect_error("policy-listen: ff02::1@8642\n", NULL,
+		     "t.conf:1: ff02::1@8642 is no address a host can have...");
+	expect_error("policy-listen: ::1\npolicy-listen: ::1@8642\n", NULL,
+		     "t.conf:2: \"::1@8642\" for \"policy-listen\" is there twice; leave one of them out");
+	expect_error("policy-listen: /a\npolicy-listen: unix:/a\n", NULL,
+		     "t.conf:2: \"unix:/a\" for \"policy-listen\" is there twice...");
+	memset(lengthy + strlen(lengthy), 'x', 107);
+	expect_error(lengthy, NULL, "t.conf:1: \"/xxx...");
+	strcpy(strchr(lengthy, '/') + 107, "\n");
+	load_ok(&c, lengthy);
+	mx_config_clear(&c);
+}
+
 /* Root may do all, but mxbound will be another by then. */
 static void state_folder_of_the_account(void **state)
 {
@@ -333,6 +370,7 @@ int main(void)
 		cmocka_unit_test(state_folder),
 		cmocka_unit_test(snapshot_file),
 		cmocka_unit_test(control_socket),
+		cmocka_unit_test(policy_listen),
 		cmocka_unit_test(state_folder_of_the_account),
 	};
 

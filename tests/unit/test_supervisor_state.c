@@ -25,11 +25,15 @@
 	"socket tcp 13 ::1@53\n"
 #define GOOD_CONTROL \
 	"control set 14 /run/a folder/m.sock\n"
+#define GOOD_POLICY \
+	"policy 15 127.0.0.1@8642\n" \
+	"policy 16 /run/a folder/p.sock\n"
 #define GOOD_CHILDREN \
 	"child front 0 100 20 1\n" \
 	"child resolver 0 101 21 1\n" \
 	"child resolver 1 0 -1 0\n"
-#define GOOD GOOD_HEAD GOOD_SOCKETS GOOD_CONTROL GOOD_CHILDREN "end\n"
+#define GOOD GOOD_HEAD GOOD_SOCKETS GOOD_CONTROL GOOD_POLICY GOOD_CHILDREN \
+	"end\n"
 
 static enum mx_error parse(const char *text, struct state *ret, char *error)
 {
@@ -54,6 +58,10 @@ static void test_round_trip(void **unused)
 	assert_int_equal(state.control.fd, 14);
 	assert_false(state.control.by_default);
 	assert_string_equal(state.control.path, "/run/a folder/m.sock");
+	assert_int_equal(state.policy.count, 2);
+	assert_int_equal(state.policy.at[0].fd, 15);
+	assert_string_equal(state.policy.at[0].where, "127.0.0.1@8642");
+	assert_string_equal(state.policy.at[1].where, "/run/a folder/p.sock");
 	assert_int_equal(state.child_count, 3);
 	assert_int_equal(state.child[1].role, ROLE_RESOLVER);
 	assert_int_equal(state.child[2].control, -1);
@@ -152,6 +160,9 @@ static void test_refused(void **unused)
 		{ "without its path", GOOD_HEAD GOOD_SOCKETS "control set 14\n" GOOD_CHILDREN "end\n" },
 		{ "at no absolute path", GOOD_HEAD GOOD_SOCKETS "control set 14 a\n" GOOD_CHILDREN "end\n" },
 		{ "neither auto nor set", GOOD_HEAD GOOD_SOCKETS "control yes 14 /a\n" GOOD_CHILDREN "end\n" },
+		{ "a descriptor of policy-listen twice", GOOD_HEAD GOOD_SOCKETS GOOD_CONTROL "policy 14 ::1@8642\n" GOOD_CHILDREN "end\n" },
+		{ "policy-listen nowhere", GOOD_HEAD GOOD_SOCKETS "policy 15\n" GOOD_CHILDREN "end\n" },
+		{ "policy-listen at no address", GOOD_HEAD GOOD_SOCKETS "policy 15 localhost@8642\n" GOOD_CHILDREN "end\n" },
 		{ "a line without end", GOOD_HEAD GOOD_SOCKETS GOOD_CHILDREN "end" },
 	};
 	struct state state;

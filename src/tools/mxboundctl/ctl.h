@@ -3,8 +3,9 @@
  *   main.c        the command line
  *   link.c        the connection to the daemon, lines in and out
  *   input.c       destinations, from arguments or standard input
- *   route.c       the command route: asks, waits, keeps the order
+ *   route.c       the commands route and policy: asks, waits, keeps the order
  *   route_text.c  a route as a person reads it
+ *   policy_text.c the same of a policy
  *
  * All that is known of routes is in the JSON that the daemon sends. What comes
  * from there, or from input, is printed as ASCII without control characters:
@@ -91,6 +92,7 @@ void input_free(struct input *input);
 /* ---- route.c ---- */
 
 struct route_command {
+	bool policy; /* asked for policies, not routes */
 	const char *socket;
 	bool json;
 	char **destinations; /* NULL at the end; none: standard input */
@@ -103,5 +105,10 @@ int route_run(const struct route_command *command);
 void route_print_long(FILE *out, json_t *route, bool colour);
 /* One line. */
 void route_print_short(FILE *out, json_t *route);
+
+/* ---- policy_text.c ---- */
+
+void policy_print_long(FILE *out, json_t *policy, bool colour);
+void policy_print_short(FILE *out, json_t *policy);
 
 #endif

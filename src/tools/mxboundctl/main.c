@@ -7,8 +7,8 @@
 #include "ctl.h"
 
 static const char usage[] =
-	"usage: mxboundctl [-s SOCKET] route [--json] DOMAIN...\n"
-	"       mxboundctl [-s SOCKET] route [--json] < FILE\n"
+	"usage: mxboundctl [-s SOCKET] route|policy [--json] DOMAIN...\n"
+	"       mxboundctl [-s SOCKET] route|policy [--json] < FILE\n"
 	"       mxboundctl --help | --version\n"
 	"\n"
 	"Asks a running mxbound, over its control socket.\n"
@@ -18,6 +18,8 @@ static const char usage[] =
 	"              it: example.com, example.com:587, [mx.example.com], [192.0.2.1].\n"
 	"              Several of them, or a line each in FILE: a line each is printed,\n"
 	"              in the same order\n"
+	"  policy      which TLS Postfix hears that it must have for DOMAIN, why, and the\n"
+	"              route that this is from; see policy-listen of mxbound\n"
 	"  -j, --json           a JSON object a line, see docs/route.schema.json\n"
 	"  -s, --socket SOCKET  control-socket of mxbound, if it is none of the usual:\n"
 	"                       /run/mxbound/control.sock; not as root, first\n"
@@ -28,11 +30,13 @@ static const char usage[] =
 	"\n"
 	"Exit status, the greatest of all domains: 0 mail can be delivered, 1 it never\n"
 	"can, 2 not known now or mxbound cannot be asked, 64 wrong usage or no DOMAIN.\n"
+	"Of policies 0: known, also that there is none.\n"
 	"Colours on a terminal only, and not with NO_COLOR set.\n"
 	"\n"
 	"  mxboundctl route example.com\n"
 	"  mxboundctl route example.com example.net:587 '[mx.example.org]'\n"
 	"  mxboundctl route --json example.com | jq .hosts[0].tls\n"
+	"  mxboundctl policy example.com\n"
 	"  mxboundctl route < domains.txt | grep -v ' deliver '\n"
 	"  mxboundctl route example.com >/dev/null || echo example.com: no route\n";
 
@@ -79,9 +83,10 @@ static int run(const char *socket, bool json, char **arguments)
 	if (!arguments[0])
 		return usage_error("a command is missing, as in ",
 				   "mxboundctl route example.com", "");
-	if (strcmp(arguments[0], "route") != 0)
+	command.policy = strcmp(arguments[0], "policy") == 0;
+	if (!command.policy && strcmp(arguments[0], "route") != 0)
 		return usage_error("there is no command \"", arguments[0],
-				   "\"; there is: route");
+				   "\"; there are: route, policy");
 	command.destinations = arguments + 1;
 	if (!arguments[1] && isatty(STDIN_FILENO))
 		return usage_error("name a domain, as in ",

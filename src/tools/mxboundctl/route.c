@@ -1,4 +1,4 @@
-/* route.c - asks the daemon for routes, many at a time, and prints them in the
+/* route.c - asks the daemon for routes or policies, many at a time, and prints them in the
  * order of the input.
  *
  *   input --> items: wanted --> sent --> known --> printed
@@ -146,7 +146,8 @@ static void take_input(struct batch *b)
 static bool send_item(struct batch *b, struct item *item, unsigned long number)
 {
 	json_t *request = json_pack("{s:I, s:s, s:s}", "id", (json_int_t)number,
-				    "command", "route", "destination",
+				    "command", b->command->policy ?
+				    "policy" : "route", "destination",
 				    item->destination);
 	char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
 	bool ok = text && octets_add(&b->link.out, text, strlen(text)) &&
@@ -310,6 +311,18 @@ static void print_json(const struct item *item)
 	json_decref(object);
 }
 
+static void print_text(const struct batch *b, json_t *result)
+{
+	if (b->command->policy && b->many)
+		policy_print_short(stdout, result);
+	else if (b->command->policy)
+		policy_print_long(stdout, result, b->colour);
+	else if (b->many)
+		route_print_short(stdout, result);
+	else
+		route_print_long(stdout, result, b->colour);
+}
+
 static void print_item(struct batch *b, struct item *item)
 {
 	enum ctl_status status = status_of(item);
@@ -318,10 +331,8 @@ static void print_item(struct batch *b, struct item *item)
 		print_json(item);
 	else if (item->error)
 		say_error(item);
-	else if (b->many)
-		route_print_short(stdout, item->route);
 	else
-		route_print_long(stdout, item->route, b->colour);
+		print_text(b, item->route);
 	b->counts[status == CTL_USAGE ? 3 : status]++;
 	if (status > b->worst)
 		b->worst = status;
@@ -343,9 +354,13 @@ static void show_progress(struct batch *b, bool end)
 	if (!b->progress || (!end && now - b->shown_ms < PROGRESS_MS))
 		return;
 	b->shown_ms = now;
-	fprintf(stderr, "\r%lu routes: %lu deliverable, %lu permanent, %lu temporary%s",
-		b->first, b->counts[0], b->counts[1], b->counts[2],
-		end ? "\n" : "\033[K");
+	if (b->command->policy)
+		fprintf(stderr, "\r%lu policies: %lu known, %lu temporary",
+			b->first, b->counts[0], b->counts[2]);
+	else
+		fprintf(stderr, "\r%lu routes: %lu deliverable, %lu permanent, %lu temporary",
+			b->first, b->counts[0], b->counts[1], b->counts[2]);
+	fputs(end ? "\n" : "\033[K", stderr);
 }
 
 static void print_known(struct batch *b)
