@@ -147,7 +147,7 @@ static inline void world_pass(struct world *w, mx_instant ms)
 static inline void world_tell(struct world *w, enum worker_verb verb,
 			      unsigned resolver, int fd)
 {
-	struct worker_command command = { .verb = verb, .resolver = resolver,
+	struct worker_command command = { .verb = verb, .index = resolver,
 					  .fd = fd };
 
 	worker_tell(w->worker, &command);
