@@ -60,7 +60,8 @@ struct waiting {
 struct channel {
 	LIST_ENTRY(channel) next;
 	struct mx_channels *channels;
-	struct event *readable, *writable, *idle;
+	struct event *readable, *writable;
+	struct event *idle, *late; /* what is held goes by the first of them */
 	struct questions questions;
 	TAILQ_HEAD(, waiting) queue;
 	size_t queue_octets;
@@ -153,9 +154,11 @@ static void send_held(struct channel *channel)
 	send_datagram(channel, part);
 	channel->held_count = 0;
 	channel->held_len = 0;
+	event_del(channel->idle);
+	event_del(channel->late);
 }
 
-static void on_idle(evutil_socket_t fd, short what, void *arg)
+static void on_held(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
@@ -172,8 +175,11 @@ static void hold(struct channel *channel, const struct iovec part[2])
 		       part[1].iov_len);
 	channel->held_len += part[0].iov_len + part[1].iov_len;
 	if (channel->held_count++ == 0) {
+		static const struct timeval most = { 0, HELD_MS * 1000 };
+
 		channel->held_since = mx_clock_now();
 		event_active(channel->idle, 0, 0);
+		event_add(channel->late, &most); /* never idle, perhaps */
 	}
 	if (channel->held_count == HELD_MAX ||
 	    mx_clock_now() - channel->held_since >= HELD_MS)
@@ -419,6 +425,8 @@ static void channel_close(struct channel *channel)
 		event_free(channel->writable);
 	if (channel->idle)
 		event_free(channel->idle);
+	if (channel->late)
+		event_free(channel->late);
 	close(channel->fd);
 	free(channel);
 }
@@ -451,9 +459,11 @@ void mx_channels_set(struct mx_channels *channels, unsigned worker, int fd)
 	channel->writable = event_new(channels->config.base, fd,
 				      EV_WRITE | EV_PERSIST, writable,
 				      channel);
-	channel->idle = event_new(channels->config.base, -1, 0, on_idle,
+	channel->idle = event_new(channels->config.base, -1, 0, on_held,
 				  channel);
+	channel->late = evtimer_new(channels->config.base, on_held, channel);
 	if (!channel->readable || !channel->writable || !channel->idle ||
+	    !channel->late ||
 	    event_priority_set(channel->idle, MX_PRIORITY_IDLE) < 0 ||
 	    event_add(channel->readable, NULL) < 0) {
 		mx_log(MX_LOG_ERROR, "no channel for worker %u", worker);

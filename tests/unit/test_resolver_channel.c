@@ -235,6 +235,53 @@ static void held_answers_outlive_the_channel(void **state)
 	end(&s);
 }
 
+struct busy {
+	struct scene *s;
+	struct event *event;
+	mx_instant end;
+	bool heard;
+};
+
+/* There is always something else to be done, until the answer is there. */
+static void be_busy(evutil_socket_t fd, short what, void *arg)
+{
+	struct busy *b = arg;
+	uint8_t octet;
+
+	(void)fd;
+	(void)what;
+	b->heard = recv(b->s->front, &octet, 1, MSG_PEEK) > 0;
+	if (b->heard || mx_clock_now() > b->end)
+		event_del(b->event);
+}
+
+/* A resolver that is never idle lets nobody wait for that. */
+static void held_answers_do_not_wait_for_ever(void **state)
+{
+	struct busy b = { 0 };
+	int pair[2];
+	struct scene s;
+
+	(void)state;
+	begin(&s, 10);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	assert_int_equal(write(pair[0], "x", 1), 1);
+	b.s = &s;
+	b.end = mx_clock_now() + 5000;
+	b.event = event_new(s.l.plan.base, pair[1], EV_READ | EV_PERSIST,
+			    be_busy, &b);
+	assert_int_equal(event_priority_set(b.event, MX_PRIORITY_WORK), 0);
+	event_add(b.event, NULL);
+	assert_true(send_question(s.front, 7, MX_TYPE_MX, MX_CLASS_IN));
+	while (!b.heard && mx_clock_now() <= b.end)
+		event_base_loop(s.l.plan.base, EVLOOP_ONCE);
+	assert_true(b.heard);
+	event_free(b.event);
+	close(pair[0]);
+	close(pair[1]);
+	end(&s);
+}
+
 static void garbage_is_passed_over(void **state)
 {
 	struct mx_channel_answer a;
@@ -337,6 +384,7 @@ int main(void)
 		cmocka_unit_test(bound),
 		cmocka_unit_test(answers_go_out_together),
 		cmocka_unit_test(held_answers_outlive_the_channel),
+		cmocka_unit_test(held_answers_do_not_wait_for_ever),
 		cmocka_unit_test(garbage_is_passed_over),
 		cmocka_unit_test(socket_that_fills),
 		cmocka_unit_test(channel_replaced_and_closed),
