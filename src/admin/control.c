@@ -3,7 +3,6 @@
  *   line --> request.c --> route_ask.c --> route_json.c, policy_json.c --> line */
 #include "control.h"
 
-#include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <poll.h>
@@ -13,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "acceptor.h"
 #include "mx_control.h"
 #include "mx_log.h"
 #include "policy_json.h"
@@ -26,15 +26,11 @@
 #define OUTPUT_MAX (256u * 1024u)
 /* Lines before other connections get their turn. */
 #define LINES_PER_WAKEUP 64
-#define ACCEPTS_PER_WAKEUP 16
-/* With no descriptor left, accepting pauses this long rather than spin. */
-#define ACCEPT_PAUSE_MS 100
 
 struct control {
 	struct event_base *base;
 	struct route_asks *asks;
-	struct event *readable, *resume;
-	int fd; /* listening; -1 */
+	struct acceptor *acceptor;
 	bool stopped;
 	size_t open;
 	TAILQ_HEAD(, conn) all; /* longest untouched first */
@@ -385,46 +381,15 @@ static void refuse(int fd)
 	close(fd);
 }
 
-static void pause_accepting(struct control *control)
-{
-	static struct mx_log_gate gate;
-	struct timeval tv = { .tv_usec = ACCEPT_PAUSE_MS * 1000 };
-
-	mx_log_limited(&gate, MX_LOG_WARNING, "control socket: accept: %s",
-		       strerror(errno));
-	event_del(control->readable);
-	evtimer_add(control->resume, &tv);
-}
-
-static void on_resume(evutil_socket_t fd, short what, void *arg)
+static void admit(void *arg, int fd, const struct sockaddr *peer)
 {
 	struct control *control = arg;
 
-	(void)fd;
-	(void)what;
-	event_add(control->readable, NULL);
-}
-
-static void on_acceptable(evutil_socket_t fd, short what, void *arg)
-{
-	struct control *control = arg;
-
-	(void)what;
-	for (int i = 0; i < ACCEPTS_PER_WAKEUP; i++) {
-		int one = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-		if (one >= 0 && make_room(control)) {
-			on_accepted(control, one);
-		} else if (one >= 0) {
-			refuse(one);
-		} else if (errno == EMFILE || errno == ENFILE ||
-			   errno == ENOBUFS || errno == ENOMEM) {
-			pause_accepting(control);
-			return;
-		} else if (errno != EINTR && errno != ECONNABORTED) {
-			return; /* EAGAIN: no more for now */
-		}
-	}
+	(void)peer; /* the file's mode has decided */
+	if (make_room(control))
+		on_accepted(control, fd);
+	else
+		refuse(fd);
 }
 
 /* ---- begin and end ---- */
@@ -433,30 +398,10 @@ void control_listen(void *arg, int fd)
 {
 	struct control *control = arg;
 
-	if (control->readable || control->stopped) {
+	if (acceptor_listens(control->acceptor) || control->stopped)
 		close(fd);
-		return;
-	}
-	control->readable = event_new(control->base, fd, EV_READ | EV_PERSIST,
-				      on_acceptable, control);
-	if (!control->readable || event_add(control->readable, NULL) != 0) {
-		mx_log(MX_LOG_ERROR, "the control socket cannot be served: %s",
-		       mx_error_text(MX_E_NO_MEMORY));
-		close(fd);
-		return;
-	}
-	control->fd = fd;
-}
-
-static void stop_listening(struct control *control)
-{
-	if (control->readable)
-		event_free(control->readable);
-	control->readable = NULL;
-	event_del(control->resume);
-	if (control->fd >= 0)
-		close(control->fd);
-	control->fd = -1;
+	else
+		acceptor_listen(control->acceptor, fd);
 }
 
 void control_stop(void *arg)
@@ -465,7 +410,7 @@ void control_stop(void *arg)
 	struct conn *conn, *next;
 
 	control->stopped = true;
-	stop_listening(control);
+	acceptor_stop(control->acceptor);
 	for (conn = TAILQ_FIRST(&control->all); conn; conn = next) {
 		next = TAILQ_NEXT(conn, link);
 		/* What is not begun is for the next front, which the client
@@ -492,12 +437,11 @@ struct control *control_new(struct event_base *base, struct route_asks *asks)
 	if (!control)
 		return NULL;
 	control->base = base;
-	control->fd = -1;
 	TAILQ_INIT(&control->all);
 	control->asks = asks;
-	control->resume = evtimer_new(base, on_resume, control);
-	if (!control->resume) {
-		control_free(control);
+	control->acceptor = acceptor_new(base, "control-socket", admit, control);
+	if (!control->acceptor) {
+		free(control);
 		return NULL;
 	}
 	return control;
@@ -511,9 +455,6 @@ void control_free(struct control *control)
 		return;
 	while ((conn = TAILQ_FIRST(&control->all)))
 		conn_free(conn);
-	if (control->resume) {
-		stop_listening(control);
-		event_free(control->resume);
-	}
+	acceptor_free(control->acceptor);
 	free(control);
 }

@@ -1,7 +1,6 @@
 /* server.c - answers Postfix over socketmap. See server.h. */
 #include "server.h"
 
-#include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <poll.h>
@@ -11,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "mx_log.h"
+#include "../admin/acceptor.h"
 #include "mx_policy.h"
 #include "socketmap.h"
 
@@ -19,19 +18,13 @@
 #define OUTPUT_MAX (256u * 1024u)
 /* Requests before other connections get their turn. */
 #define REQUESTS_PER_WAKEUP 32
-#define ACCEPTS_PER_WAKEUP 16
-/* With no descriptor left, accepting pauses this long rather than spin. */
-#define ACCEPT_PAUSE_MS 100
-#define LISTENERS_MAX 16u
 
 struct policy_server {
 	struct event_base *base;
 	struct route_asks *asks;
 	struct policy_access access;
 	struct mx_counters *counters;
-	struct event *readable[LISTENERS_MAX]; /* each with its descriptor */
-	unsigned listener_count;
-	struct event *resume;
+	struct acceptor *acceptor;
 	bool stopped;
 	size_t open;
 	TAILQ_HEAD(, conn) all; /* longest untouched first */
@@ -474,9 +467,9 @@ static void refuse(int fd, enum socketmap_reply word, const char *text)
 	close(fd);
 }
 
-static void admit(struct policy_server *server, int fd,
-		  const struct sockaddr *peer)
+static void admit(void *arg, int fd, const struct sockaddr *peer)
 {
+	struct policy_server *server = arg;
 	enum mx_acl_action action =
 		peer->sa_family == AF_UNIX ?
 			MX_ACL_ALLOW :
@@ -493,87 +486,16 @@ static void admit(struct policy_server *server, int fd,
 		refuse(fd, SOCKETMAP_TEMP, "too many connections");
 }
 
-static void pause_accepting(struct policy_server *server)
-{
-	static struct mx_log_gate gate;
-	struct timeval tv = { .tv_usec = ACCEPT_PAUSE_MS * 1000 };
-
-	mx_log_limited(&gate, MX_LOG_WARNING, "policy-listen: accept: %s",
-		       strerror(errno));
-	for (unsigned i = 0; i < server->listener_count; i++)
-		event_del(server->readable[i]);
-	evtimer_add(server->resume, &tv);
-}
-
-static void on_resume(evutil_socket_t fd, short what, void *arg)
-{
-	struct policy_server *server = arg;
-
-	(void)fd;
-	(void)what;
-	for (unsigned i = 0; i < server->listener_count; i++)
-		event_add(server->readable[i], NULL);
-}
-
-static void on_acceptable(evutil_socket_t fd, short what, void *arg)
-{
-	struct policy_server *server = arg;
-
-	(void)what;
-	for (int i = 0; i < ACCEPTS_PER_WAKEUP; i++) {
-		struct sockaddr_storage peer = { .ss_family = AF_UNIX };
-		socklen_t len = sizeof(peer);
-		int one = accept4(fd, (struct sockaddr *)&peer, &len,
-				  SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-		if (one >= 0) {
-			admit(server, one, (struct sockaddr *)&peer);
-		} else if (errno == EMFILE || errno == ENFILE ||
-			   errno == ENOBUFS || errno == ENOMEM) {
-			pause_accepting(server);
-			return;
-		} else if (errno != EINTR && errno != ECONNABORTED) {
-			return; /* EAGAIN: no more for now */
-		}
-	}
-}
-
 /* ---- begin and end ---- */
 
 void policy_server_listen(void *arg, int fd)
 {
 	struct policy_server *server = arg;
-	struct event *readable;
 
-	if (server->stopped) {
+	if (server->stopped)
 		close(fd);
-		return;
-	}
-	readable = server->listener_count < LISTENERS_MAX ?
-			   event_new(server->base, fd, EV_READ | EV_PERSIST,
-				     on_acceptable, server) :
-			   NULL;
-	if (readable && event_add(readable, NULL) == 0) {
-		server->readable[server->listener_count++] = readable;
-		return;
-	}
-	mx_log(MX_LOG_ERROR, "policy-listen: a socket cannot be served: %s",
-	       mx_error_text(MX_E_NO_MEMORY));
-	if (readable)
-		event_free(readable);
-	close(fd);
-}
-
-static void stop_listening(struct policy_server *server)
-{
-	for (unsigned i = 0; i < server->listener_count; i++) {
-		int fd = event_get_fd(server->readable[i]);
-
-		event_free(server->readable[i]);
-		close(fd);
-	}
-	server->listener_count = 0;
-	event_del(server->resume);
+	else
+		acceptor_listen(server->acceptor, fd);
 }
 
 /* What has come so far is answered; the next front, which the client reaches
@@ -598,7 +520,7 @@ void policy_server_stop(void *arg)
 	struct conn *conn, *next;
 
 	server->stopped = true;
-	stop_listening(server);
+	acceptor_stop(server->acceptor);
 	/* One that is touched comes again at the end, and has ended by then. */
 	for (conn = TAILQ_FIRST(&server->all); conn; conn = next) {
 		next = TAILQ_NEXT(conn, link);
@@ -628,8 +550,8 @@ struct policy_server *policy_server_new(struct event_base *base,
 	server->access = *access;
 	server->counters = counters;
 	TAILQ_INIT(&server->all);
-	server->resume = evtimer_new(base, on_resume, server);
-	if (!server->resume) {
+	server->acceptor = acceptor_new(base, "policy-listen", admit, server);
+	if (!server->acceptor) {
 		free(server);
 		return NULL;
 	}
@@ -644,7 +566,6 @@ void policy_server_free(struct policy_server *server)
 		return;
 	while ((conn = TAILQ_FIRST(&server->all)))
 		conn_free(conn);
-	stop_listening(server);
-	event_free(server->resume);
+	acceptor_free(server->acceptor);
 	free(server);
 }
