@@ -14,7 +14,6 @@
 
 #include "acceptor.h"
 #include "mx_control.h"
-#include "mx_log.h"
 #include "policy_json.h"
 #include "request.h"
 #include "route_ask.h"
