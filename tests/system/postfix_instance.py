@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -192,7 +193,8 @@ class Postfix:
         return done.stdout
 
     def queued(self):
-        """Recipients in the queue, as postqueue(1) tells them."""
-        return [to["address"] for line in self.tool("postqueue", "-j").splitlines()
-                for to in json.loads(line)["recipients"]]
-
+        """Counter of recipients: in how many messages of the queue they are. A
+        message that is moved while postqueue(1) looks may be told twice, or not."""
+        return Counter(to for _, to in {(one["queue_id"], to["address"])
+                       for one in map(json.loads, self.tool("postqueue", "-j").splitlines())
+                       for to in one["recipients"]})

@@ -1,8 +1,8 @@
 """Mail from a Postfix that asks mxbound to one that is the lab's mail hosts.
 
-    with World(folder, {"mx1.healthy.lab.": "lab"}) as world:
-        world.send(["x@healthy.lab"])
-        world.wait_for_outcomes(["x@healthy.lab"])
+    with World({"mx1.healthy.lab.": "lab"}) as world:
+        world.sender.send(["x@healthy.lab"])
+        world.sender.wait_for_outcomes(["x@healthy.lab"])
         world.arrived()
 
 The sender's /etc/resolv.conf has mxbound alone, and its policies come from
@@ -14,9 +14,11 @@ mail for every domain and keeps it in a Maildir.
 import re
 import smtplib
 import subprocess
+import tempfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from pathlib import Path
 
 from lab.domains import ROWS
 from lab.table import absolute
@@ -29,7 +31,7 @@ INJECT = 4                      # connections that mail comes in by
 PROCESSES = 30                  # of each service, in each Postfix
 SENDER = "sender@sender.example"
 
-RESOLV_CONF = "nameserver 127.0.0.1\noptions trust-ad timeout:10 attempts:1\n"
+RESOLV_CONF = "nameserver 127.0.0.1\noptions trust-ad edns0\n"     # README's
 
 # Whatever is tried again is tried again soon; and whoever does not answer has
 # a few seconds.
@@ -83,15 +85,55 @@ def addresses_of(host):
     return {str(a) for t in ("A", "AAAA") for a in addresses(host, t)}
 
 
+class Sender(Postfix):
+    """level: smtp_tls_security_level."""
+
+    def __init__(self, world, level):
+        self.port = free_port()
+        resolv_conf = world.folder / "resolv.conf"
+        resolv_conf.write_text(RESOLV_CONF)
+        super().__init__("out", SENDING.format(
+            level=level, port=world.policy_port, ca=world.certificates.ca_file,
+            processes=PROCESSES), f"127.0.0.1:{self.port} inet n - n - - smtpd\n", resolv_conf)
+
+    def _send(self, recipients):
+        with smtplib.SMTP("127.0.0.1", self.port, timeout=60 * PATIENCE) as client:
+            for to in recipients:
+                client.sendmail(SENDER, [to], f"To: {to}\r\nSubject: {to}\r\n\r\nto {to}\r\n")
+
+    def send(self, recipients):
+        """A message to each; when this returns, all are in the queue."""
+        recipients = list(recipients)
+        with ThreadPoolExecutor(INJECT) as pool:
+            list(pool.map(self._send, [recipients[i::INJECT] for i in range(INJECT)]))
+
+    def wait_for_outcomes(self, recipients, status=None, seconds=60):
+        """Until the log has told of each of them, lastly this."""
+        def told():
+            said = self.outcomes()
+            return all(to in said and status in (None, said[to][-1].status) for to in recipients)
+        recipients = set(recipients)
+        wait_until(told, seconds, f"{status or 'some outcome'} of each message")
+        return self.outcomes()
+
+    def forget(self):
+        """What waits is no longer tried."""
+        self.tool("postsuper", "-d", "ALL", "deferred")
+
+
 class World:
     """hosts: {mail host: certificate}, names with the final dot, certificates
     as Certificates knows them, or None: it has no TLS. options: more lines for
-    mxbound. level: smtp_tls_security_level."""
+    mxbound."""
 
-    def __init__(self, folder, hosts, *options, level="dane"):
-        self.folder, self.hosts, self.level = folder, hosts, level
-        self.certificates = Certificates(folder)
-        self.policy_port, self.port = free_port(), free_port()
+    def __init__(self, hosts, *options):
+        self.hosts = hosts
+        # Where other accounts may go, unlike pytest's folders.
+        self.holder = tempfile.TemporaryDirectory(prefix="mxbound-mail-")
+        self.folder = Path(self.holder.name)
+        self.folder.chmod(0o755)
+        self.certificates = Certificates(self.folder)
+        self.policy_port = free_port()
         self.server = Mxbound("ipv6-upstream: yes", f"policy-listen: 127.0.0.1@{self.policy_port}",
                               *options, listen=["127.0.0.1@53"], port=53)
         self.addresses = {a for host in hosts for a in addresses_of(host)}
@@ -124,13 +166,8 @@ class World:
                        timeout=60 * PATIENCE)
         return postfix
 
-    def _sender(self):
-        resolv_conf = self.folder / "resolv.conf"
-        resolv_conf.write_text(RESOLV_CONF)
-        return Postfix("out", SENDING.format(
-            level=self.level, port=self.policy_port, ca=self.certificates.ca_file,
-            processes=PROCESSES),
-            f"127.0.0.1:{self.port} inet n - n - - smtpd\n", resolv_conf)
+    def start_sender(self, level):
+        return self.stack.enter_context(Sender(self, level))
 
     def __enter__(self):
         with self.stack:
@@ -138,7 +175,7 @@ class World:
             self.stack.callback(self._own_addresses, "delete")
             self.stack.enter_context(self.server)
             self.receiver = self.stack.enter_context(self._receiver())
-            self.sender = self.stack.enter_context(self._sender())
+            self.sender = self.start_sender("dane")
             self.stack = self.stack.pop_all()
         return self
 
@@ -146,23 +183,6 @@ class World:
         return self.stack.__exit__(*why)
 
     # -- mail --
-
-    def _send(self, recipients):
-        with smtplib.SMTP("127.0.0.1", self.port, timeout=60 * PATIENCE) as client:
-            for to in recipients:
-                client.sendmail(SENDER, [to], f"To: {to}\r\nSubject: {to}\r\n\r\nto {to}\r\n")
-
-    def send(self, recipients):
-        """A message to each; when this returns, the sender has them in its queue."""
-        recipients = list(recipients)
-        with ThreadPoolExecutor(INJECT) as pool:
-            list(pool.map(self._send, [recipients[i::INJECT] for i in range(INJECT)]))
-
-    def wait_for_outcomes(self, recipients, seconds=60):
-        """Until the sender has told of each of them."""
-        wait_until(lambda: self.sender.outcomes().keys() >= set(recipients), seconds,
-                   "an outcome for each message")
-        return self.sender.outcomes()
 
     def wait_for_arrival(self, recipients, seconds=60):
         """Until a message to each is there."""
