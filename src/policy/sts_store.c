@@ -223,6 +223,15 @@ void sts_store_use(struct sts_store *store, struct sts_entry *entry,
 	enlist(store, entry);
 }
 
+void sts_store_keep(struct sts_store *store, struct sts_entry *entry)
+{
+	if (!entry->policy)
+		return;
+	delist(store, entry);
+	entry->policy->kept = true;
+	enlist(store, entry);
+}
+
 static void clear_failure(struct sts_entry *entry)
 {
 	free(entry->failure.detail);

@@ -83,6 +83,8 @@ struct sts_entry *sts_store_find(struct sts_store *store,
 /* Its policy was asked for. */
 void sts_store_use(struct sts_store *store, struct sts_entry *entry,
 		   struct sts_time time);
+/* It was asked for more than once, in another life. */
+void sts_store_keep(struct sts_store *store, struct sts_entry *entry);
 bool sts_policy_holds(const struct sts_policy *policy, struct sts_time time);
 /* The policy itself; false never, of one that was put. */
 bool sts_policy_read(const struct sts_policy *policy,
