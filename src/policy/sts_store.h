@@ -46,7 +46,7 @@ struct sts_failure {
 	unsigned failure; /* mx_sts.h; 0: there is none */
 	char *detail; /* NULL: none */
 	int64_t wall_ms;
-	mx_instant retry_at; /* by then a fetch may be tried again */
+	mx_instant at, retry_at; /* when a fetch may be tried again */
 	unsigned count; /* in a row */
 	char id[MX_ROUTE_STS_ID_MAX + 1]; /* that it was fetched for */
 };
@@ -55,6 +55,7 @@ struct sts_policy {
 	char id[MX_ROUTE_STS_ID_MAX + 1];
 	int64_t fetched_ms, expires_ms; /* wall clock */
 	mx_instant put, ends;
+	mx_instant refresh_at; /* not before this */
 	bool kept; /* asked for more than once */
 	bool used; /* asked for since it was put */
 	enum mx_route_sts_mode mode;
