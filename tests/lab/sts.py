@@ -19,7 +19,7 @@ NAMES = """
     wrong-type longer-type no-type type-parameter
     chunked http10 interim gzip bomb cookie
     closes closes-in-headers closes-in-body closes-in-chunk no-http http09 two-lengths
-    wrong-name parent-name expired self-signed unknown-ca
+    wrong-name parent-name no-san expired self-signed unknown-ca
 """.split()
 
 # Their hosts have these addresses.

@@ -224,14 +224,15 @@ class Authority:
         subprocess.run(["openssl", *command], check=True, capture_output=True, timeout=30)
 
     def issue(self, name, dns, days=2):
-        """File of a certificate, and its key, for those host names."""
+        """File of a certificate, and its key, for those host names; name is its
+        subject's."""
         names_file, request = self.folder / f"{name}.ext", self.folder / f"{name}.csr"
         certificate, both = self.folder / f"{name}.crt", self.folder / f"{name}.both"
         names_file.write_text("subjectAltName=" + ",".join(f"DNS:{d}" for d in dns) + "\n")
         self.openssl("req", "-new", "-key", self.key, "-subj", f"/CN={name}", "-out", request)
         self.openssl("x509", "-req", "-in", request, "-CA", self.file, "-CAkey", self.key,
-                     "-CAcreateserial", "-days", str(days), "-extfile", names_file,
-                     "-out", certificate)
+                     "-CAcreateserial", "-days", str(days),
+                     *(["-extfile", names_file] if dns else []), "-out", certificate)
         both.write_text(self.key.read_text() + certificate.read_text())
         return both
 
@@ -303,6 +304,7 @@ class PolicyHosts:
         self.contexts = {
             "wrong-name": context_of(mine.issue("wrong", [name("enforce"), "wrong-name.sts.lab"])),
             "parent-name": context_of(mine.issue("parent", ["*.sts.lab"])),
+            "no-san": context_of(mine.issue(name("no-san"), [])),
             "expired": context_of(mine.issue("expired", [name("expired")], days=-1)),
             "unknown-ca": context_of(other.issue("unknown", [name("unknown-ca")])),
         }
