@@ -12,7 +12,8 @@ MX = "198.18.44.25"
 NAMES = """
     enforce testing none wildcard mismatch short-lived changing
     invalid empty binary longest over huge over-unsaid unsaid unsaid-cut
-    endless endless-chunks endless-headers endless-header endless-interim endless-trailers
+    endless endless-chunks endless-headers endless-header endless-interim
+    endless-trailers endless-extension
     slow slow-headers silent
     redirect redirect-302 redirect-307 choices not-modified created no-content partial
     unauthorised not-found error

@@ -125,6 +125,13 @@ def endless_interim(talk):
         talk.send(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n")
 
 
+def endless_extension(talk):
+    """Of a chunk, whose octets no client counts (RFC 9112 section 7.1.1)."""
+    talk.send(head("Transfer-Encoding: chunked") + b"\r\n3;")
+    while not talk.over(0):
+        talk.send(b"x" * 16384)
+
+
 def trailers_without_end(talk):
     talk.send(chunked(policy())[:-2])
     while not talk.over(0):
@@ -163,6 +170,7 @@ BEHAVIOURS = {
     "endless-headers": endless_headers,
     "endless-header": endless_header,
     "endless-interim": endless_interim,
+    "endless-extension": endless_extension,
     "endless-trailers": trailers_without_end,
     "slow": slowly,
     "slow-headers": slow_headers,
@@ -378,6 +386,7 @@ class PolicyHosts:
 
     def _serve(self, sock, address):
         sock.settimeout(WAIT_S)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             if address in (GOOD, GOOD6, HEALTHY, OLD):
                 self._speak(sock, address)

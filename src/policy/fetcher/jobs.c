@@ -56,6 +56,8 @@ struct job {
 	char error[CURL_ERROR_SIZE];
 	size_t head_len;
 	bool head_done;
+	bool connected;
+	bool closed_well; /* the host said that it closes */
 	/* Why it was ended here, or OK: libcurl says. */
 	enum mx_fetch_result verdict;
 	char why[MX_FETCH_DETAIL_MAX / 2];
@@ -156,9 +158,24 @@ static int close_socket(void *arg, curl_socket_t fd)
 {
 	struct job *job = arg;
 
-	if (job->socket == fd)
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof peer;
+
+	if (job->socket == fd) {
 		job->socket = CURL_SOCKET_BAD;
+		job->connected =
+			getpeername(fd, (struct sockaddr *)&peer, &len) == 0;
+	}
 	return close(fd);
+}
+
+static void on_tls(const SSL *ssl, int where, int value)
+{
+	struct job *job = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+
+	if (where == SSL_CB_READ_ALERT &&
+	    (value & 0xff) == SSL_AD_CLOSE_NOTIFY)
+		job->closed_well = true;
 }
 
 static CURLcode set_up_tls(CURL *easy, void *ssl, void *arg)
@@ -176,9 +193,8 @@ static CURLcode set_up_tls(CURL *easy, void *ssl, void *arg)
 			       X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
 	if (X509_VERIFY_PARAM_set1_host(param, job->host, 0) != 1)
 		return CURLE_OUT_OF_MEMORY;
-	/* Who cuts a connection must not cut a policy (RFC 9112 section
-	 * 9.8). */
-	SSL_CTX_clear_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF);
+	SSL_CTX_set_app_data(context, job);
+	SSL_CTX_set_info_callback(context, on_tls);
 	return CURLE_OK;
 }
 
@@ -373,7 +389,7 @@ static bool set_callbacks(struct job *job)
 static bool try_address(struct job *job)
 {
 	job->head_len = job->text_len = 0;
-	job->head_done = false;
+	job->head_done = job->connected = job->closed_well = false;
 	job->verdict = MX_FETCH_OK;
 	job->why[0] = job->error[0] = '\0';
 	job->easy = curl_easy_init();
@@ -422,40 +438,73 @@ static void next_address(struct job *job)
 
 /* ---- what became of it ---- */
 
-static bool phase_reached(CURL *easy, CURLINFO time)
+/* TLS was there. */
+static bool spoke(const struct job *job)
 {
 	curl_off_t us = 0;
 
-	return curl_easy_getinfo(easy, time, &us) == CURLE_OK && us > 0;
+	return curl_easy_getinfo(job->easy, CURLINFO_APPCONNECT_TIME_T, &us) ==
+		       CURLE_OK &&
+	       us > 0;
 }
 
-static enum mx_fetch_result of_broken(CURL *easy)
+/* A text that ends with the connection is whole only if the host has said that
+ * it closes: who cuts a connection must not cut a policy (RFC 9112 section 9.8).
+ */
+static bool is_whole(const struct job *job)
 {
-	if (phase_reached(easy, CURLINFO_APPCONNECT_TIME_T))
-		return MX_FETCH_BROKEN;
-	return phase_reached(easy, CURLINFO_CONNECT_TIME_T) ? MX_FETCH_TLS :
-							      MX_FETCH_CONNECT;
+	curl_off_t len = -1;
+
+	curl_easy_getinfo(job->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &len);
+	return len >= 0 || job->closed_well ||
+	       header(job->easy, "Transfer-Encoding");
 }
 
-static enum mx_fetch_result judge(const struct job *job, CURLcode error)
+struct verdict {
+	enum mx_fetch_result result;
+	const char *why;
+};
+
+static struct verdict of_failure(const struct job *job, CURLcode error)
 {
+	const char *why = *job->error ? job->error : curl_easy_strerror(error);
+
 	switch (error) {
-	case CURLE_OK:
-		return job->head_done ? MX_FETCH_OK : MX_FETCH_BROKEN;
 	case CURLE_OPERATION_TIMEDOUT:
-		return phase_reached(job->easy, CURLINFO_CONNECT_TIME_T) ?
-			MX_FETCH_TIMEOUT : MX_FETCH_CONNECT;
+		if (spoke(job))
+			return (struct verdict){ MX_FETCH_TIMEOUT, why };
+		break;
 	case CURLE_PEER_FAILED_VERIFICATION:
-		return MX_FETCH_CERTIFICATE;
-	case CURLE_COULDNT_CONNECT:
-		return MX_FETCH_CONNECT;
-	case CURLE_SSL_CONNECT_ERROR:
-		return MX_FETCH_TLS;
+		return (struct verdict){ MX_FETCH_CERTIFICATE, why };
 	case CURLE_FILESIZE_EXCEEDED:
-		return MX_FETCH_TOO_BIG;
+		return (struct verdict){ MX_FETCH_TOO_BIG, why };
+	case CURLE_OUT_OF_MEMORY:
+		why = "a header field without end, or out of memory";
+		break;
+	case CURLE_SSL_CONNECT_ERROR:
+		return (struct verdict){ MX_FETCH_TLS, why };
 	default:
-		return of_broken(job->easy);
+		break;
 	}
+	if (spoke(job))
+		return (struct verdict){ MX_FETCH_BROKEN, why };
+	return (struct verdict){
+		job->connected ? MX_FETCH_TLS : MX_FETCH_CONNECT, why
+	};
+}
+
+static struct verdict judge(const struct job *job, CURLcode error)
+{
+	if (job->verdict != MX_FETCH_OK)
+		return (struct verdict){ job->verdict, job->why };
+	if (error != CURLE_OK)
+		return of_failure(job, error);
+	if (!job->head_done)
+		return (struct verdict){ MX_FETCH_BROKEN,
+					 "closed in the header fields" };
+	if (!is_whole(job))
+		return (struct verdict){ MX_FETCH_BROKEN, "cut off" };
+	return (struct verdict){ MX_FETCH_OK, "" };
 }
 
 static void settle(struct job *job, enum mx_fetch_result result,
@@ -474,22 +523,10 @@ static void settle(struct job *job, enum mx_fetch_result result,
 static void on_done(void *arg, CURL *easy, CURLcode error)
 {
 	struct job *job = arg;
-	enum mx_fetch_result result;
+	struct verdict verdict = judge(job, error);
 
-	if (job->verdict != MX_FETCH_OK) {
-		settle(job, job->verdict, job->why);
-		return;
-	}
-	result = judge(job, error);
-	if (result == MX_FETCH_OK)
-		snprintf(job->why, sizeof job->why, "%s", "");
-	else if (error == CURLE_OK)
-		snprintf(job->why, sizeof job->why, "closed in the header fields");
-	else
-		snprintf(job->why, sizeof job->why, "%s",
-			 *job->error ? job->error : curl_easy_strerror(error));
-	(void)easy;
-	settle(job, result, job->why);
+	(void)easy; /* the job's */
+	settle(job, verdict.result, verdict.why);
 }
 
 /* ---- all of them ---- */
