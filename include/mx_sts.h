@@ -33,8 +33,8 @@ mx_sts_record_read(const struct mx_key *key, const struct mx_mail_answer *answer
 		   struct mx_mail_room *room,
 		   char ret_id[MX_ROUTE_STS_ID_MAX + 1]);
 
-/* The addresses in an answer to A or AAAA, whatever aliases they are behind;
- * those that lead nowhere (loopback, multicast) are left out. Returns how many,
+/* The addresses in an answer to A or AAAA, whatever aliases they are behind.
+ * Which of them may be connected to is the fetcher's to say. Returns how many,
  * at most max; none if the answer is no positive one, or bogus. */
 unsigned mx_sts_addresses_read(const struct mx_key *key,
 			       const struct mx_mail_answer *answer,

@@ -149,8 +149,7 @@ static void hear_address(void *arg, struct mx_in rdata)
 	if (mx_in_end(&rdata) != MX_OK || a->count == a->max)
 		return;
 	memcpy(address.octets, octets, len);
-	if (address_scope(&address) != ADDRESS_NOWHERE)
-		a->at[a->count++] = address;
+	a->at[a->count++] = address;
 }
 
 unsigned mx_sts_addresses_read(const struct mx_key *key,

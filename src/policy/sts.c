@@ -751,8 +751,10 @@ size_t sts_open(const void *arg)
 }
 
 struct sts *sts_new(struct event_base *base, struct mx_lookups *lookups,
-		    const char *file, struct mx_counters *counters)
+		    const struct mx_config *config,
+		    struct mx_counters *counters)
 {
+	const char *file = mx_config_sts_file(config);
 	const struct timeval interval = { .tv_sec = STS_LOOK_MS / 1000 };
 	struct sts *sts = calloc(1, sizeof(*sts));
 
@@ -771,6 +773,7 @@ struct sts *sts_new(struct event_base *base, struct mx_lookups *lookups,
 	if (!sts->fetches || !sts->store || !sts->look || !sts->room_timer ||
 	    event_add(sts->look, &interval) != 0)
 		goto fail;
+	fetches_set_timeout(sts->fetches, config->mta_sts_timeout * 1000);
 	if (file && !(sts->keep = sts_keep_new(base, file, sts->store)))
 		goto fail;
 	return sts;

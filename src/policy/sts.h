@@ -60,10 +60,10 @@
 #define STS_SAVE_AGAIN_MS 5000
 
 struct sts;
-/* file: where policies are kept, or NULL; it is read now, and has to outlive
- * it. NULL: no memory. */
+/* config has to outlive it. The file is read now. NULL: no memory. */
 struct sts *sts_new(struct event_base *base, struct mx_lookups *lookups,
-		    const char *file, struct mx_counters *counters);
+		    const struct mx_config *config,
+		    struct mx_counters *counters);
 /* Callbacks of what is still asked are not run. The file is written. */
 void sts_free(struct sts *sts); /* NULL is fine */
 

@@ -284,7 +284,9 @@ static inline void call_start(struct sts_source *source, struct call *call,
 
 static inline void sts_world_restart(struct sts_world *s, const char *file)
 {
-	s->sts = sts_new(s->w.worker->base, s->w.worker->lookups, file,
+	free(s->w.config.mta_sts_file);
+	s->w.config.mta_sts_file = strdup(file ? file : "none");
+	s->sts = sts_new(s->w.worker->base, s->w.worker->lookups, &s->w.config,
 			 &s->w.worker->counters);
 	assert_non_null(s->sts);
 	s->source = sts_source(s->sts);
