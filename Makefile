@@ -164,7 +164,7 @@ unit: unit-programs
 
 # Stand-ins for the children, which fail in whatever way a test of the
 # supervisor wants.
-FAKES := front resolver
+FAKES := front resolver fetcher
 define fake_rules
 $(BUILD)/tests/fakes/mxbound-$(1): $(BUILD)/obj/tests/system/fakes/$(1).o \
 		$(BUILD)/obj/tests/system/fakes/fake.o $(call archive,base)
