@@ -20,6 +20,7 @@ Nobody listens there.
 
 import os
 
+from . import sts
 from .mail_key import CA_DIGEST as CA, DIGEST as CERT
 from .table import ROWS, by_name, of_kind, row   # noqa: F401 (for importers)
 
@@ -915,6 +916,16 @@ row("sts-beside.lab", "sts", "other TXT beside the STS record is passed over",
     _mta-sts  TXT    "verification=0123456789"
     """,
     "_mta-sts  TXT  NOERROR  secure  2")
+row("sts.lab", "sts", "policy hosts that misbehave: sts.py, and https_policies.py of the system tests",
+    sts.zone(),
+    """
+    enforce              MX    NOERROR  insecure  1
+    _mta-sts.enforce     TXT   NOERROR  insecure  1
+    mta-sts.first-dead   A     NOERROR  insecure  2
+    mta-sts.alias        A     NOERROR  insecure  1
+    mta-sts.six          AAAA  NOERROR  insecure  1
+    mta-sts.no-address   A     NXDOMAIN insecure
+    """, ns=["ns1.sts.lab."], sign="no", ttl=2)
 
 # --- block lists ----------------------------------------------------------------------------
 
@@ -1068,3 +1079,18 @@ row("tlsa-spoilt-one.lab", "tlsa", "the first exchanger's TLSA are bogus, the se
     _25._tcp.mx1  TLSA  SERVFAIL  bogus
     _25._tcp.mx2  TLSA  NOERROR   secure  1
     """, spoil=["_25._tcp.mx1 TLSA"])
+
+# Policy hosts are at sts.GOOD, where https_policies.py of the system tests has servers; but
+# that of `dead` refuses connections.
+row("sts-mail.lab", "sts", "domains with MTA-STS policies, and mail hosts with good and bad certificates",
+    "\n".join(f"""
+    {name}           MX   10 mx.{name}
+    mx.{name}        A    198.18.45.{31 + i}
+    _mta-sts.{name}  TXT  "v=STSv1; id=1"
+    mta-sts.{name}   A    {sts.REFUSES if name == "dead" else sts.GOOD}
+    """ for i, name in enumerate(("enforce", "wrong", "self", "elsewhere", "testing", "none", "dead"))),
+    """
+    enforce           MX   NOERROR  insecure  1
+    _mta-sts.enforce  TXT  NOERROR  insecure  1
+    mta-sts.enforce   A    NOERROR  insecure  1
+    """, sign="no")

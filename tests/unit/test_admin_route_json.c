@@ -69,7 +69,7 @@ static void test_full(void **state)
 		h->tlsa_count = h->tlsa_kept = MX_ROUTE_TLSA_MAX;
 		h->tlsa = tlsa;
 	}
-	json_t *route = route_json("x.example", &domain, &r, 1000);
+	json_t *route = route_json("x.example", &domain, &r, NULL, (struct json_time){ 1000, 0 });
 	assert_non_null(route);
 	assert_names_escaped(route);
 	assert_int_equal(json_integer_value(json_object_get(route, "holds_s")), 4);
@@ -97,13 +97,13 @@ static const char *text_of(json_t *route, const char *key)
 static void test_lifetimes(void **state)
 {
 	struct mx_route_result r = { .expires_ms = 999 };
-	json_t *route = route_json("a", &domain, &r, 1000);
+	json_t *route = route_json("a", &domain, &r, NULL, (struct json_time){ 1000, 0 });
 
 	(void)state;
 	assert_int_equal(json_integer_value(json_object_get(route, "holds_s")), 0);
 	json_decref(route);
 	r.expires_ms = INT64_MAX;
-	route = route_json("a", &domain, &r, 1000);
+	route = route_json("a", &domain, &r, NULL, (struct json_time){ 1000, 0 });
 	assert_true(json_is_null(json_object_get(route, "holds_s")));
 	json_decref(route);
 }
@@ -114,7 +114,7 @@ static void test_what_is_not_there_is_null(void **state)
 	struct mx_route_destination to = { .is_host = true, .is_address = true };
 	struct mx_route_result r = { .domain = { .len = 1 }, .host_count = 1,
 				     .mx_state = MX_SECURE };
-	json_t *route = route_json("[192.0.2.1]", &to, &r, 0);
+	json_t *route = route_json("[192.0.2.1]", &to, &r, NULL, (struct json_time){ 0, 0 });
 	json_t *host = json_array_get(json_object_get(route, "hosts"), 0);
 
 	(void)state;
@@ -126,7 +126,7 @@ static void test_what_is_not_there_is_null(void **state)
 	json_decref(route);
 
 	r.domain = name_of("a.example");
-	route = route_json("a.example", &domain, &r, 0);
+	route = route_json("a.example", &domain, &r, NULL, (struct json_time){ 0, 0 });
 	assert_string_equal(text_of(route, "domain"), "a.example");
 	assert_string_equal(text_of(route, "mx_validation"), "secure");
 	json_decref(route);
@@ -147,7 +147,7 @@ static void test_classes(void **state)
 	(void)state;
 	for (size_t i = 0; i < 3; i++) {
 		struct mx_route_result r = { .outcome = cases[i].outcome };
-		json_t *route = route_json("a", &domain, &r, 0);
+		json_t *route = route_json("a", &domain, &r, NULL, (struct json_time){ 0, 0 });
 		assert_string_equal(text_of(route, "class"), cases[i].class);
 		assert_int_equal(json_integer_value(json_object_get(route, "status")),
 				 cases[i].status);
@@ -207,7 +207,7 @@ static void test_schema(void **state)
 
 	/* And all members, in the order in which they are written. */
 	struct mx_route_result r = { .host_count = 1 };
-	json_t *made = route_json("a", &domain, &r, 0);
+	json_t *made = route_json("a", &domain, &r, NULL, (struct json_time){ 0, 0 });
 	json_t *required = json_object_get(route, "required");
 	const char *key;
 	json_t *value;
