@@ -20,12 +20,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
-from lab.domains import ROWS
+from https_policies import PolicyHosts
 from lab.table import absolute
 from mxbound import PATIENCE, Mxbound, free_port, wait_until
 from postfix_certificates import Certificates
 from postfix_instance import SBIN, Postfix
-from test_route_library import addresses, rrs
+from test_route_library import addresses, rrs, zone_of
 
 INJECT = 4                      # connections that mail comes in by
 PROCESSES = 30                  # of each service, in each Postfix
@@ -76,9 +76,9 @@ PLAIN_SERVICE = "[{address}]:smtp inet n - n - - smtpd -o smtpd_tls_security_lev
 
 def exchanges(domain):
     """Names of its mail hosts in the lab's table; of an implicit MX its own."""
-    row = next(r for r in ROWS if r.name == domain + ".")
-    mx = [absolute(name, row.name) for _, name in rrs(row, "MX", row.name)]
-    return mx or [row.name]
+    row = zone_of(domain + ".")
+    mx = [absolute(name, row.name) for _, name in rrs(row, "MX", domain + ".")]
+    return mx or [domain + "."]
 
 
 def addresses_of(host):
@@ -123,24 +123,34 @@ class Sender(Postfix):
 
 class World:
     """hosts: {mail host: certificate}, names with the final dot, certificates
-    as Certificates knows them, or None: it has no TLS. options: more lines for
-    mxbound."""
+    as Certificates knows them, or None: it has no TLS. policies: {mail domain:
+    what its policy host says}, as reply() of https_policies makes it."""
 
-    def __init__(self, hosts, *options):
+    def __init__(self, hosts, policies):
         self.hosts = hosts
         # Where other accounts may go, unlike pytest's folders.
         self.holder = tempfile.TemporaryDirectory(prefix="mxbound-mail-")
         self.folder = Path(self.holder.name)
         self.folder.chmod(0o755)
         self.certificates = Certificates(self.folder)
+        self.policy_hosts = self._policy_hosts(policies)
         self.policy_port = free_port()
         self.server = Mxbound("ipv6-upstream: yes", f"policy-listen: 127.0.0.1@{self.policy_port}",
-                              *options, listen=["127.0.0.1@53"], port=53)
+                              f"mta-sts-ca-file: {self.policy_hosts.ca_file}",
+                              "mta-sts-private: yes", listen=["127.0.0.1@53"], port=53)
         self.addresses = {a for host in hosts for a in addresses_of(host)}
         self.recipients = {}            # by name of a file in the Maildir
         self.stack = ExitStack()
 
     # -- set up --
+
+    def _policy_hosts(self, policies):
+        folder = self.folder / "https"
+        folder.mkdir()
+        found = PolicyHosts(folder, more=["healthy.lab", *policies])
+        for domain, said in policies.items():
+            found.serve(domain, said)
+        return found
 
     def _own_addresses(self, what):
         commands = [f"address {what} {a}/{128 if ':' in a else 32} dev lo"
@@ -173,6 +183,7 @@ class World:
         with self.stack:
             self._own_addresses("add")
             self.stack.callback(self._own_addresses, "delete")
+            self.stack.enter_context(self.policy_hosts)
             self.stack.enter_context(self.server)
             self.receiver = self.stack.enter_context(self._receiver())
             self.sender = self.start_sender("dane")

@@ -12,6 +12,7 @@ from collections import namedtuple
 
 import pytest
 
+from https_policies import policy, reply
 from lab.domains import MANY, many
 from mxbound import SANITIZED, wait_until
 from postfix_instance import why_not
@@ -48,6 +49,15 @@ CASES = [
     Case("aaaaonly.lab", "sent", "2.0.0", "Untrusted"),
     Case("implicit-unsigned.lab", "sent", "2.0.0", "Untrusted"),
     Case("unsigned.lab", "sent", "2.0.0", ""),
+    # MTA-STS.
+    Case("enforce.sts-mail.lab", "sent", "2.0.0", "Verified"),
+    Case("wrong.sts-mail.lab", "deferred", "4.7.5", "Untrusted", "Server certificate not verified"),
+    Case("self.sts-mail.lab", "deferred", "4.7.5", "Untrusted", "Server certificate not verified"),
+    Case("elsewhere.sts-mail.lab", "deferred", "4.7.5", "Untrusted",
+         "Server certificate not verified"),
+    Case("testing.sts-mail.lab", "sent", "2.0.0", "Untrusted"),
+    Case("none.sts-mail.lab", "sent", "2.0.0", "Untrusted"),
+    Case("dead.sts-mail.lab", "sent", "2.0.0", "Untrusted"),
     # No mail, for good.
     Case("nullmx.lab", "bounced", "5.1.0", "", "does not accept mail (nullMX)"),
     Case("nosuch.lab", "bounced", "5.4.4", "", "Host not found"),
@@ -71,6 +81,22 @@ CERTIFICATES = {
     "mx.tlsa-other.lab.": "other",
     "mx.tlsa-ca.lab.": "ta",
     "mx.tlsa-ca-name.lab.": "ta-wrong",
+    "mx.enforce.sts-mail.lab.": "pkix",
+    "mx.wrong.sts-mail.lab.": "wrong",
+    "mx.elsewhere.sts-mail.lab.": "pkix",
+}
+
+# What policy hosts say. That of healthy.lab has a policy too, which its
+# certificates would not meet: DANE comes first.
+POLICIES = {
+    "enforce.sts-mail.lab": reply(policy(mx=["mx.enforce.sts-mail.lab"])),
+    "wrong.sts-mail.lab": reply(policy(mx=["*.wrong.sts-mail.lab"])),
+    "self.sts-mail.lab": reply(policy(mx=["*.self.sts-mail.lab"])),
+    # The mail host that MX names is none that the policy names.
+    "elsewhere.sts-mail.lab": reply(policy(mx=["mx.example.lab"])),
+    "testing.sts-mail.lab": reply(policy("testing", mx=["*.testing.sts-mail.lab"])),
+    "none.sts-mail.lab": reply(policy("none", mx=())),
+    "dead.sts-mail.lab": reply(policy(mx=["*.dead.sts-mail.lab"])),
 }
 
 
@@ -119,7 +145,7 @@ def hosts():
 @pytest.fixture(scope="module")
 def world(request):
     failed = request.session.testsfailed
-    with World(hosts()) as running:
+    with World(hosts(), POLICIES) as running:
         yield running
         if request.session.testsfailed > failed:
             print(running.sender.complaints()[-10000:], running.receiver.complaints()[-10000:])
@@ -211,25 +237,39 @@ def test_a_thousand_messages(world):
 
 # ---- what dies meanwhile ----
 
+IMPOSTORS = "tlsa-other.lab", "tlsa-ca-name.lab", "wrong.sts-mail.lab", "self.sts-mail.lab"
+
+
+def only_waits(sender, these, others):
+    queued = sender.queued()
+    return all(queued[to] == 1 for to in these) and not any(queued[to] for to in others)
+
+
 def burst(world, name, meanwhile):
     """Mail to all that can be had while meanwhile() is done, twice: nothing is
-    lost, nothing bounces, nothing comes twice."""
+    lost, nothing bounces, nothing comes twice. And hosts whose certificates are
+    wrong, by DANE or MTA-STS, get nothing even now."""
     recipients = [f"{name}@{domain}" for kind in KINDS.values() if kind.status == "sent"
                   for domain in kind.domains]
+    recipients += [f"{name}{n}@enforce.sts-mail.lab" for n in range(5)]
+    never = [f"{name}{n}@{domain}" for n in range(5) for domain in IMPOSTORS]
 
     def arrived():
         found = world.arrived()
         return [found[to] for to in recipients]
 
-    world.sender.send(recipients)
+    world.sender.send([*never, *recipients])
     for share in (0.2, 0.5):
         wait_until(lambda: sum(arrived()) >= share * len(recipients), 60, "some has arrived")
         meanwhile()
-    said = world.sender.wait_for_outcomes(recipients, "sent", 120)
+    world.sender.wait_for_outcomes(recipients, "sent", 120)
+    said = world.sender.wait_for_outcomes(never, "deferred", 120)
     world.wait_for_arrival(recipients, 120)
     assert set(arrived()) == {1}
     assert {one.status for to in recipients for one in said[to]} <= {"sent", "deferred"}
-    wait_until(lambda: not set(recipients) & world.sender.queued().keys(), 60, "nothing waits")
+    assert not set(never) & world.arrived().keys()
+    wait_until(lambda: only_waits(world.sender, never, recipients), 60, "these wait, no other")
+    world.sender.forget()
 
 
 def test_front_killed(world):
