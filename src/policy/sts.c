@@ -782,6 +782,12 @@ fail:
 	return NULL;
 }
 
+void sts_finish(struct sts *sts, void (*beat)(void))
+{
+	if (sts)
+		sts_keep_finish(sts->keep, beat);
+}
+
 static void work_drop(struct work *work)
 {
 	struct sts_ask *ask;

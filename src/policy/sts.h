@@ -64,6 +64,9 @@ struct sts;
 struct sts *sts_new(struct event_base *base, struct mx_lookups *lookups,
 		    const struct mx_config *config,
 		    struct mx_counters *counters);
+/* The loop is over, and so is the program soon: the file is written, with beat
+ * called often meanwhile. */
+void sts_finish(struct sts *sts, void (*beat)(void)); /* NULL is fine */
 /* Callbacks of what is still asked are not run. The file is written. */
 void sts_free(struct sts *sts); /* NULL is fine */
 
