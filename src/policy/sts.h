@@ -15,6 +15,7 @@
  *          again, so that a new id is seen before mail is turned away for
  *          what the old policy says (section 5.1). Who has a policy waits
  *          STS_REFETCH_WAIT_MS for the new one, which goes on without him.
+ * Dying    A fetch that a fetcher died with is begun once more with the next.
  * Joining  Of a domain one thing is done at a time, for all who ask.
  * Failure  is remembered: five minutes until that id is fetched again (section
  *          3.3), twice as long each time, an hour at most; without the host

@@ -193,6 +193,9 @@ static void failures_leave_what_is_there(void **state)
 				 cases[i].aaaa == SAY_RR ? aaaa : NULL);
 			call_ask(&s, &call);
 			assert_int_equal(sts_fetch_live, cases[i].text != NULL);
+			if (cases[i].result == MX_FETCH_FETCHER_GONE)
+				fetch_ends(sts_fetch_count - 1, cases[i].result,
+					   "");
 			if (cases[i].text)
 				fetch_ends(sts_fetch_count - 1, cases[i].result,
 					   cases[i].text);
@@ -461,9 +464,46 @@ static void our_own_failures(void **state)
 		world_pass(&s.w, STS_SOON_MS);
 	}
 	sts_no_fetcher = false;
-	call_fetch(&s, &call, MX_FETCH_FETCHER_GONE, NULL);
+	call_fetch(&s, &call, MX_FETCH_OVERLOAD, NULL);
 	world_pass(&s.w, STS_SOON_MS);
 	call_fetch(&s, &call, MX_FETCH_OK, ENFORCE);
+	sts_world_end(&s);
+}
+
+/* It is begun once more with the next fetcher, and not with a third. */
+static void a_fetcher_dies(void **state)
+{
+	struct sts_world s;
+	struct call call;
+
+	(void)state;
+	sts_world_begin(&s, NULL);
+	for (int deaths = 1; deaths <= 2; deaths++) {
+		call_ask(&s, &call);
+		assert_int_equal(sts_fetch_live, 1);
+		sts_fetch_max = 0; /* there is none */
+		fetch_ends(sts_fetch_count - 1, MX_FETCH_FETCHER_GONE, NULL);
+		assert_int_equal(sts_fetch_live, 0);
+		assert_int_equal(call.heard, 0);
+		sts_fetch_max = FETCHES_MAX;
+		sts_connect(s.sts, dup(0));
+		assert_int_equal(sts_fetch_live, 1);
+		fetch_ends(sts_fetch_count - 1, deaths == 1 ?
+			   MX_FETCH_FETCHER_GONE : MX_FETCH_OK, ENFORCE);
+		assert_int_equal(call.heard, 1);
+		assert_int_equal(call.has_policy, deaths == 2);
+		world_pass(&s.w, STS_SOON_MS);
+	}
+	assert_int_equal(sts_fetch_count, 4);
+	/* And if none comes it has an end. */
+	world_pass(&s.w, 11000);
+	record_is(RECORD("2"));
+	call_ask(&s, &call);
+	sts_fetch_max = 0;
+	fetch_ends(sts_fetch_count - 1, MX_FETCH_FETCHER_GONE, NULL);
+	world_pass(&s.w, STS_ROOM_WAIT_MS);
+	assert_int_equal(call.heard, 1);
+	assert_string_equal(call.answer.policy_id, "1");
 	sts_world_end(&s);
 }
 
@@ -835,6 +875,7 @@ int main(void)
 		cmocka_unit_test(ids_that_change_all_the_time),
 		cmocka_unit_test(failures_back_off),
 		cmocka_unit_test(our_own_failures),
+		cmocka_unit_test(a_fetcher_dies),
 		cmocka_unit_test(it_runs_out),
 		cmocka_unit_test(fetches_are_bounded),
 		cmocka_unit_test(domains_are_bounded),
