@@ -527,6 +527,108 @@ static void it_runs_out(void **state)
 	sts_world_end(&s);
 }
 
+/* ---- the log ---- */
+
+/* Standard error, while f runs; how often word is in it. */
+static unsigned logged(void (*f)(struct sts_world *s), struct sts_world *s,
+		       const char *word)
+{
+	static char text[65536];
+	FILE *out = tmpfile();
+	int kept = dup(2);
+	unsigned count = 0;
+
+	assert_non_null(out);
+	dup2(fileno(out), 2);
+	f(s);
+	dup2(kept, 2);
+	close(kept);
+	rewind(out);
+	text[fread(text, 1, sizeof text - 1, out)] = '\0';
+	fclose(out);
+	for (const char *at = text; (at = strstr(at, word)); at++)
+		count++;
+	return count;
+}
+
+static void fetch_fails(struct sts_world *s)
+{
+	struct call call;
+
+	world_pass(&s->w, 11000);
+	call_fetch(s, &call, MX_FETCH_TLS, NULL);
+}
+
+/* RFC 8461 section 3.3: unless the mode is none. */
+static void failures_are_logged(void **state)
+{
+	static const struct {
+		const char *policy, *word;
+		unsigned times;
+	} cases[] = {
+		{ NULL, "a.example: no TLS with the policy host (what was seen);"
+		  " it counts as none; tried again in 300 s", 1 },
+		{ ENFORCE, "the one from before holds", 1 },
+		{ POLICY_OF("testing", "864000"), "the one from before holds", 1 },
+		{ POLICY_OF("none", "864000"), "MTA-STS", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct sts_world s;
+		struct call call;
+
+		sts_world_begin(&s, NULL);
+		mx_log_init("test", MX_LOG_NOTICE);
+		if (cases[i].policy) {
+			call_fetch(&s, &call, MX_FETCH_OK, cases[i].policy);
+			record_is(RECORD("2"));
+		}
+		assert_int_equal(logged(fetch_fails, &s, cases[i].word),
+				 cases[i].times);
+		mx_log_init("test", MX_LOG_ERROR);
+		sts_world_end(&s);
+	}
+}
+
+/* Thirty different domains in a minute, and one more in the next. */
+static void thirty_fail(struct sts_world *s)
+{
+	sts_no_fetcher = true;
+	for (unsigned i = 0; i < 31; i++) {
+		char rr[128], name[64], domain[32];
+		struct call call = { .heard = 0 };
+
+		snprintf(domain, sizeof domain, "d%u.example", i);
+		snprintf(name, sizeof name, "_mta-sts.%s.", domain);
+		snprintf(rr, sizeof rr, "%s 10 TXT \"v=STSv1;id=1;\"", name);
+		dns_say(name, MX_TYPE_TXT, SAY_RR, rr);
+		if (i == 30)
+			world_pass(&s->w, MINUTE);
+		call_start(&s->source, &call, domain, 90000);
+		dns_answers(&s->w);
+		assert_int_equal(call.heard, 1);
+		assert_int_equal(call.answer.failure, MX_FETCH_NO_ADDRESS);
+		sts_zone_count--;
+	}
+}
+
+static void the_log_is_not_flooded(void **state)
+{
+	struct sts_world s;
+
+	(void)state;
+	sts_world_begin(&s, NULL);
+	mx_log_init("test", MX_LOG_NOTICE);
+	assert_int_equal(logged(thirty_fail, &s, "no new policy of"), 21);
+	sts_world_end(&s);
+	sts_world_begin(&s, NULL);
+	mx_log_init("test", MX_LOG_NOTICE);
+	assert_int_equal(logged(thirty_fail, &s, "10 more fetches failed"), 1);
+	mx_log_init("test", MX_LOG_ERROR);
+	sts_world_end(&s);
+}
+
 /* ---- room ---- */
 
 static void start_many(struct sts_world *s, struct call *calls, unsigned count)
@@ -877,6 +979,8 @@ int main(void)
 		cmocka_unit_test(our_own_failures),
 		cmocka_unit_test(a_fetcher_dies),
 		cmocka_unit_test(it_runs_out),
+		cmocka_unit_test(failures_are_logged),
+		cmocka_unit_test(the_log_is_not_flooded),
 		cmocka_unit_test(fetches_are_bounded),
 		cmocka_unit_test(domains_are_bounded),
 		cmocka_unit_test(it_ends_at_any_step),
