@@ -496,6 +496,7 @@ static void tear_down(struct front *front)
 			worker_join(front->workers[i]);
 		say_counters(front);
 	}
+	sts_finish(front->sts, beat);
 	if (!front->going)
 		snapshot_cease(front->snapshot);
 	snapshot_finish(front->snapshot, beat);

@@ -35,6 +35,7 @@ struct work {
 	struct mx_name domain; /* lower case; hash key */
 	enum step step;
 	bool refresh; /* nobody asked for it, at its beginning */
+	bool again;   /* a fetcher has died with it */
 	enum mx_route_sts_record record;
 	char id[MX_ROUTE_STS_ID_MAX + 1];
 	struct mx_name record_name;
@@ -319,6 +320,17 @@ static void fail(struct work *work, unsigned failure, const char *detail,
 
 static void take_turns(struct sts *sts);
 
+static void wait_for_room(struct work *work)
+{
+	struct sts *sts = work->sts;
+
+	work->step = STEP_ROOM;
+	work->room_until = mx_clock_now() + STS_ROOM_WAIT_MS;
+	TAILQ_INSERT_TAIL(&sts->rooms, work, by_room);
+	if (!evtimer_pending(sts->room_timer, NULL))
+		timer_start(sts->room_timer, STS_ROOM_WAIT_MS);
+}
+
 static void on_fetched(void *arg, const struct mx_fetch_answer *answer)
 {
 	struct work *work = arg;
@@ -326,7 +338,11 @@ static void on_fetched(void *arg, const struct mx_fetch_answer *answer)
 	struct sts_time time = sts_time_now();
 
 	work->fetch = NULL;
-	if (answer->result != MX_FETCH_OK) {
+	if (answer->result == MX_FETCH_FETCHER_GONE && !work->again) {
+		/* It may not have been this fetch that it died of. */
+		work->again = true;
+		wait_for_room(work);
+	} else if (answer->result != MX_FETCH_OK) {
 		fail(work, answer->result, answer->detail, answer->detail_len);
 	} else if (!mx_route_policy_read(answer->text, answer->text_len,
 					 &sts->policy)) {
@@ -374,17 +390,6 @@ static unsigned gather(const struct work *work,
 				socket_address(&a->at[i], &ret[count++]);
 		}
 	return count;
-}
-
-static void wait_for_room(struct work *work)
-{
-	struct sts *sts = work->sts;
-
-	work->step = STEP_ROOM;
-	work->room_until = mx_clock_now() + STS_ROOM_WAIT_MS;
-	TAILQ_INSERT_TAIL(&sts->rooms, work, by_room);
-	if (!evtimer_pending(sts->room_timer, NULL))
-		timer_start(sts->room_timer, STS_ROOM_WAIT_MS);
 }
 
 static void start_fetch(struct work *work)
@@ -780,6 +785,12 @@ struct sts *sts_new(struct event_base *base, struct mx_lookups *lookups,
 fail:
 	sts_free(sts);
 	return NULL;
+}
+
+void sts_finish(struct sts *sts, void (*beat)(void))
+{
+	if (sts)
+		sts_keep_finish(sts->keep, beat);
 }
 
 static void work_drop(struct work *work)

@@ -15,6 +15,7 @@
  *          again, so that a new id is seen before mail is turned away for
  *          what the old policy says (section 5.1). Who has a policy waits
  *          STS_REFETCH_WAIT_MS for the new one, which goes on without him.
+ * Dying    A fetch that a fetcher died with is begun once more with the next.
  * Joining  Of a domain one thing is done at a time, for all who ask.
  * Failure  is remembered: five minutes until that id is fetched again (section
  *          3.3), twice as long each time, an hour at most; without the host
@@ -64,6 +65,9 @@ struct sts;
 struct sts *sts_new(struct event_base *base, struct mx_lookups *lookups,
 		    const struct mx_config *config,
 		    struct mx_counters *counters);
+/* The loop is over, and so is the program soon: the file is written, with beat
+ * called often meanwhile. */
+void sts_finish(struct sts *sts, void (*beat)(void)); /* NULL is fine */
 /* Callbacks of what is still asked are not run. The file is written. */
 void sts_free(struct sts *sts); /* NULL is fine */
 

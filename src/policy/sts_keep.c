@@ -1,13 +1,17 @@
 /* sts_keep.c - keeps the file of MTA-STS policies current. See sts_keep.h. */
 #include "sts_keep.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "mx_handover.h"
 #include "mx_log.h"
 #include "sts.h"
 #include "sts_file.h"
 #include "sts_saver.h"
+
+#define FINISH_LOOK_MS 20
 
 struct sts_keep {
 	const char *file;
@@ -117,6 +121,22 @@ void sts_keep_cease(struct sts_keep *keep)
 	save(keep);
 	sts_saver_free(keep->saver);
 	keep->saver = NULL;
+}
+
+void sts_keep_finish(struct sts_keep *keep, void (*beat)(void))
+{
+	struct mx_handover saving = { .type = MX_HANDOVER_SAVING, .fd = -1 };
+
+	if (!keep || !keep->saver)
+		return;
+	save(keep);
+	if (!sts_saver_busy(keep->saver))
+		return;
+	mx_handover_send(MX_HANDOVER_FD, &saving);
+	while (sts_saver_busy(keep->saver)) {
+		poll(NULL, 0, FINISH_LOOK_MS);
+		beat();
+	}
 }
 
 struct sts_keep *sts_keep_new(struct event_base *base, const char *file,

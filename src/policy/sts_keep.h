@@ -18,6 +18,9 @@ struct sts_keep *sts_keep_new(struct event_base *base, const char *file,
 void sts_keep_changed(struct sts_keep *keep); /* NULL is fine, also below */
 /* Another front has it from now on: write what has changed, and no more. */
 void sts_keep_cease(struct sts_keep *keep);
+/* The end of the program: what has changed is written, and the supervisor told
+ * that it takes a while; beat is called often meanwhile. */
+void sts_keep_finish(struct sts_keep *keep, void (*beat)(void));
 /* What has changed is written. */
 void sts_keep_free(struct sts_keep *keep);
 

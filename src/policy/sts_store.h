@@ -31,7 +31,7 @@
 #define STS_AGAIN_MS 60000
 /* max_age below this counts as this much: it must outlive the mail that it was
  * fetched for, and not be fetched for each. */
-#define STS_LEAST_S 60u
+#define STS_LEAST_S 5u
 /* The longest that a policy takes as text; of names in it none is quoted. */
 #define STS_TEXT_MAX (MX_ROUTE_PATTERNS_MAX * (MX_NAME_MAX + 8u) + 128u)
 

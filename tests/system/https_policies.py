@@ -30,6 +30,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import warnings
 from collections import namedtuple
 from pathlib import Path
 
@@ -321,7 +322,8 @@ class PolicyHosts:
         both.write_text(own.key.read_text() + own.file.read_text())
         self.contexts["self-signed"] = context_of(both)
         self.old_context = context_of(self.folder / "good.both")
-        self.old_context.maximum_version = ssl.TLSVersion.TLSv1_1
+        with warnings.catch_warnings(action="ignore"):     # that nobody should use it
+            self.old_context.maximum_version = ssl.TLSVersion.TLSv1_1
         self.old_context.set_ciphers("DEFAULT@SECLEVEL=0")
         self.old_context.sni_callback = self._choose
 

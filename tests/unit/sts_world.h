@@ -164,7 +164,7 @@ static inline void dns_answer(struct world *w,
 	uint8_t packet[2048];
 	char name[MX_NAME_TEXT_MAX];
 	struct mx_channel_answer a = { .id = q->id, .state = MX_INSECURE,
-				       .why = "" };
+				       .why = "", .packet = (const uint8_t *)"" };
 	struct mx_out out;
 	unsigned count = 0;
 

@@ -193,6 +193,9 @@ static void failures_leave_what_is_there(void **state)
 				 cases[i].aaaa == SAY_RR ? aaaa : NULL);
 			call_ask(&s, &call);
 			assert_int_equal(sts_fetch_live, cases[i].text != NULL);
+			if (cases[i].result == MX_FETCH_FETCHER_GONE)
+				fetch_ends(sts_fetch_count - 1, cases[i].result,
+					   "");
 			if (cases[i].text)
 				fetch_ends(sts_fetch_count - 1, cases[i].result,
 					   cases[i].text);
@@ -461,9 +464,46 @@ static void our_own_failures(void **state)
 		world_pass(&s.w, STS_SOON_MS);
 	}
 	sts_no_fetcher = false;
-	call_fetch(&s, &call, MX_FETCH_FETCHER_GONE, NULL);
+	call_fetch(&s, &call, MX_FETCH_OVERLOAD, NULL);
 	world_pass(&s.w, STS_SOON_MS);
 	call_fetch(&s, &call, MX_FETCH_OK, ENFORCE);
+	sts_world_end(&s);
+}
+
+/* It is begun once more with the next fetcher, and not with a third. */
+static void a_fetcher_dies(void **state)
+{
+	struct sts_world s;
+	struct call call;
+
+	(void)state;
+	sts_world_begin(&s, NULL);
+	for (int deaths = 1; deaths <= 2; deaths++) {
+		call_ask(&s, &call);
+		assert_int_equal(sts_fetch_live, 1);
+		sts_fetch_max = 0; /* there is none */
+		fetch_ends(sts_fetch_count - 1, MX_FETCH_FETCHER_GONE, NULL);
+		assert_int_equal(sts_fetch_live, 0);
+		assert_int_equal(call.heard, 0);
+		sts_fetch_max = FETCHES_MAX;
+		sts_connect(s.sts, dup(0));
+		assert_int_equal(sts_fetch_live, 1);
+		fetch_ends(sts_fetch_count - 1, deaths == 1 ?
+			   MX_FETCH_FETCHER_GONE : MX_FETCH_OK, ENFORCE);
+		assert_int_equal(call.heard, 1);
+		assert_int_equal(call.has_policy, deaths == 2);
+		world_pass(&s.w, STS_SOON_MS);
+	}
+	assert_int_equal(sts_fetch_count, 4);
+	/* And if none comes it has an end. */
+	world_pass(&s.w, 11000);
+	record_is(RECORD("2"));
+	call_ask(&s, &call);
+	sts_fetch_max = 0;
+	fetch_ends(sts_fetch_count - 1, MX_FETCH_FETCHER_GONE, NULL);
+	world_pass(&s.w, STS_ROOM_WAIT_MS);
+	assert_int_equal(call.heard, 1);
+	assert_string_equal(call.answer.policy_id, "1");
 	sts_world_end(&s);
 }
 
@@ -484,6 +524,108 @@ static void it_runs_out(void **state)
 	assert_int_equal(call.heard, 1);
 	assert_false(call.has_policy);
 	assert_int_equal(call.answer.failure, MX_FETCH_TIMEOUT);
+	sts_world_end(&s);
+}
+
+/* ---- the log ---- */
+
+/* Standard error, while f runs; how often word is in it. */
+static unsigned logged(void (*f)(struct sts_world *s), struct sts_world *s,
+		       const char *word)
+{
+	static char text[65536];
+	FILE *out = tmpfile();
+	int kept = dup(2);
+	unsigned count = 0;
+
+	assert_non_null(out);
+	dup2(fileno(out), 2);
+	f(s);
+	dup2(kept, 2);
+	close(kept);
+	rewind(out);
+	text[fread(text, 1, sizeof text - 1, out)] = '\0';
+	fclose(out);
+	for (const char *at = text; (at = strstr(at, word)); at++)
+		count++;
+	return count;
+}
+
+static void fetch_fails(struct sts_world *s)
+{
+	struct call call;
+
+	world_pass(&s->w, 11000);
+	call_fetch(s, &call, MX_FETCH_TLS, NULL);
+}
+
+/* RFC 8461 section 3.3: unless the mode is none. */
+static void failures_are_logged(void **state)
+{
+	static const struct {
+		const char *policy, *word;
+		unsigned times;
+	} cases[] = {
+		{ NULL, "a.example: no TLS with the policy host (what was seen);"
+		  " it counts as none; tried again in 300 s", 1 },
+		{ ENFORCE, "the one from before holds", 1 },
+		{ POLICY_OF("testing", "864000"), "the one from before holds", 1 },
+		{ POLICY_OF("none", "864000"), "MTA-STS", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct sts_world s;
+		struct call call;
+
+		sts_world_begin(&s, NULL);
+		mx_log_init("test", MX_LOG_NOTICE);
+		if (cases[i].policy) {
+			call_fetch(&s, &call, MX_FETCH_OK, cases[i].policy);
+			record_is(RECORD("2"));
+		}
+		assert_int_equal(logged(fetch_fails, &s, cases[i].word),
+				 cases[i].times);
+		mx_log_init("test", MX_LOG_ERROR);
+		sts_world_end(&s);
+	}
+}
+
+/* Thirty different domains in a minute, and one more in the next. */
+static void thirty_fail(struct sts_world *s)
+{
+	sts_no_fetcher = true;
+	for (unsigned i = 0; i < 31; i++) {
+		char rr[128], name[64], domain[32];
+		struct call call = { .heard = 0 };
+
+		snprintf(domain, sizeof domain, "d%u.example", i);
+		snprintf(name, sizeof name, "_mta-sts.%s.", domain);
+		snprintf(rr, sizeof rr, "%s 10 TXT \"v=STSv1;id=1;\"", name);
+		dns_say(name, MX_TYPE_TXT, SAY_RR, rr);
+		if (i == 30)
+			world_pass(&s->w, MINUTE);
+		call_start(&s->source, &call, domain, 90000);
+		dns_answers(&s->w);
+		assert_int_equal(call.heard, 1);
+		assert_int_equal(call.answer.failure, MX_FETCH_NO_ADDRESS);
+		sts_zone_count--;
+	}
+}
+
+static void the_log_is_not_flooded(void **state)
+{
+	struct sts_world s;
+
+	(void)state;
+	sts_world_begin(&s, NULL);
+	mx_log_init("test", MX_LOG_NOTICE);
+	assert_int_equal(logged(thirty_fail, &s, "no new policy of"), 21);
+	sts_world_end(&s);
+	sts_world_begin(&s, NULL);
+	mx_log_init("test", MX_LOG_NOTICE);
+	assert_int_equal(logged(thirty_fail, &s, "10 more fetches failed"), 1);
+	mx_log_init("test", MX_LOG_ERROR);
 	sts_world_end(&s);
 }
 
@@ -835,7 +977,10 @@ int main(void)
 		cmocka_unit_test(ids_that_change_all_the_time),
 		cmocka_unit_test(failures_back_off),
 		cmocka_unit_test(our_own_failures),
+		cmocka_unit_test(a_fetcher_dies),
 		cmocka_unit_test(it_runs_out),
+		cmocka_unit_test(failures_are_logged),
+		cmocka_unit_test(the_log_is_not_flooded),
 		cmocka_unit_test(fetches_are_bounded),
 		cmocka_unit_test(domains_are_bounded),
 		cmocka_unit_test(it_ends_at_any_step),
