@@ -7,8 +7,8 @@
 #   make bench-programs
 #
 # bench-hits, bench-instructions, bench-latency, bench-misses, bench-routes and
-# bench-policies are in
-# hits.mk, misses.mk and policies.mk; every other part is "make bench ARGS=PART".
+# bench-policies are in hits.mk, misses.mk and policies.mk; every other part is
+# "make bench ARGS=PART".
 #
 # cache_replay_<policy> is cache_replay.c with another evict.c: what is linked
 # before libcache.a takes the place of the archive's member.
