@@ -37,6 +37,15 @@ def die_with_parent():
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS | {signal.SIGCHLD})
 
 
+def available(command):
+    """None, or why a lab cannot run here."""
+    try:
+        done = subprocess.run([*command, "true"], capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return None if done.returncode == 0 else done.stderr.strip()
+
+
 def own_ids(which):
     """uid_map or gid_map of a namespace that has all ids that we have."""
     words = Path("/proc/self", which).read_text().split()
@@ -57,6 +66,8 @@ def new_namespaces():
         for which in ("uid_map", "gid_map"):
             Path(f"/proc/{holder.pid}", which).write_text(own_ids(which))
         command = ["nsenter", f"--user=/proc/{holder.pid}/ns/user", *UNSHARE]
+        if available(command):
+            command = ROOT_ALONE
     except OSError:
         command = ROOT_ALONE
     try:
@@ -64,15 +75,6 @@ def new_namespaces():
     finally:
         if holder:
             holder.communicate()
-
-
-def available(command):
-    """None, or why a lab cannot run here."""
-    try:
-        done = subprocess.run([*command, "true"], capture_output=True, text=True, timeout=10)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return str(error)
-    return None if done.returncode == 0 else done.stderr.strip()
 
 
 def enter(command):
