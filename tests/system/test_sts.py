@@ -240,7 +240,15 @@ def test_it_survives(hosts, tmp_path):
         assert ask(server, domain) == SECURE
         # And a new one fetches.
         wait_until(lambda: ask(server, other) == SECURE, 20, "a fetch")
-    assert kept(file, other)
+
+        # A new version has them too, and the old one does not write once more.
+        (front,) = server.fronts()
+        wait_until(lambda: kept(file, other), 10, "the file")
+        server.process.send_signal(signal.SIGUSR2)
+        wait_until(lambda: server.fronts() and front not in server.fronts(), 30, "a new version")
+        assert ask(server, domain) == ask(server, other) == SECURE
+        assert "MTA-STS: 2 policies from" in server.log()
+    assert kept(file, domain) and kept(file, other)
     with new_server(hosts, *options) as server:
         assert ask(server, domain) == SECURE
         assert ask(server, other) == SECURE
