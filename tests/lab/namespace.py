@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT}
@@ -53,10 +53,9 @@ def own_ids(which):
 
 
 @contextmanager
-def new_namespaces():
-    """The command that runs another in new namespaces. Root's have all accounts
-    of the machine, as Postfix needs them; others' have root alone, since the
-    kernel lets them map no more."""
+def with_accounts():
+    """The command that runs another in new namespaces with all accounts of the
+    machine. Only root can have these; else it is root alone."""
     holder = None
     try:
         holder = subprocess.Popen(["unshare", "--user", "sh", "-c", "echo; read end"],
@@ -77,11 +76,11 @@ def new_namespaces():
             holder.communicate()
 
 
-def enter(command):
+def enter(command, accounts=False):
     """Run command in new namespaces; returns its exit status, 128+N after a
     signal N. It gets a descriptor, LAB_SIGNALS, from which it reads the
     number, as one octet, of every signal sent to us alone."""
-    with new_namespaces() as unshare:
+    with with_accounts() if accounts else nullcontext(ROOT_ALONE) as unshare:
         why = available(unshare)
         if why:
             sys.stderr.write(HELP.format(why=why))

@@ -86,7 +86,7 @@ def why_not():
     if not MASTER.exists():
         return "no Postfix (package postfix)"
     if Path("/proc/self/uid_map").read_text().split()[2] == "1":
-        return "Postfix needs its accounts: start the lab as root"
+        return "Postfix needs its accounts: lab run --accounts, as root"
     return ""
 
 
