@@ -27,7 +27,8 @@ CANNOT = 77                      # the lab's word for: not on this machine
 def start(name, claims, logs, arguments, accounts=False):
     log = open(logs / name, "w")
     command = [LAB, "run", *(["--accounts"] if accounts else []), "--",
-               sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout=180", *arguments, HERE]
+               sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout=180",
+               *arguments, HERE]
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                             env={**os.environ, CLAIMS: str(claims),
                                  **({ACCOUNTS: "1"} if accounts else {})})
