@@ -460,12 +460,17 @@ static void our_own_failures(void **state)
 		assert_int_equal(call.answer.failure,
 				 MX_STS_FAILED_NO_FETCHER);
 		assert_int_equal(call.answer.retry_ms,
-				 mx_clock_wall_ms() + STS_SOON_MS);
-		world_pass(&s.w, STS_SOON_MS);
+				 mx_clock_wall_ms() + (STS_SOON_MS << i));
+		world_pass(&s.w, STS_SOON_MS << i);
 	}
 	sts_no_fetcher = false;
 	call_fetch(&s, &call, MX_FETCH_OVERLOAD, NULL);
-	world_pass(&s.w, STS_SOON_MS);
+	world_pass(&s.w, STS_SOON_MOST_MS);
+	/* And is not counted to the host. */
+	call_fetch(&s, &call, MX_FETCH_TLS, NULL);
+	assert_int_equal(call.answer.retry_ms,
+			 mx_clock_wall_ms() + STS_RETRY_FIRST_MS);
+	world_pass(&s.w, STS_RETRY_FIRST_MS);
 	call_fetch(&s, &call, MX_FETCH_OK, ENFORCE);
 	sts_world_end(&s);
 }
