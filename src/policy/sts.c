@@ -309,9 +309,8 @@ static void fail(struct work *work, unsigned failure, const char *detail,
 	f.count = entry ? count_with(&entry->failure, failure, time.now) : 1;
 	wait = wait_after(failure, f.count);
 	f.retry_at = time.now + wait;
-	/* Where the record failed it is no fetch that is to wait. */
-	if (failure != MX_STS_FAILED_RECORD)
-		memcpy(f.id, work->id, sizeof(f.id));
+	/* "" where the record failed: then no fetch is to wait. */
+	memcpy(f.id, work->id, sizeof(f.id));
 	entry = sts_store_fail(sts->store, &work->domain, &f);
 	log_failure(sts, entry, &f, wait);
 	mx_count(sts->counters, sts_failed, 1);
