@@ -695,11 +695,20 @@ const char *mx_config_control_socket(const struct mx_config *config)
 	return *path == '/' ? path : NULL;
 }
 
+static bool has_services(const struct mx_config *config)
+{
+	return mx_config_control_socket(config) != NULL ||
+	       config->policy_listen.count > 0;
+}
+
 unsigned mx_config_threads(const struct mx_config *config)
 {
-	return mx_config_workers(config) +
-	       (mx_config_control_socket(config) != NULL ||
-		config->policy_listen.count > 0);
+	return mx_config_workers(config) + has_services(config);
+}
+
+bool mx_config_fetcher(const struct mx_config *config)
+{
+	return config->mta_sts && has_services(config);
 }
 
 unsigned mx_config_resolvers(const struct mx_config *config)

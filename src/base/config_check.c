@@ -384,14 +384,15 @@ static bool is_one_of(const char *word, const char *const *words)
 	return false;
 }
 
-/* How often each type stands in a file where an RR's type may stand: after
- * owner, TTL and class, and with data behind it. */
-struct zone_census {
+/* What is counted in a file: of zone files how often each type stands where an
+ * RR's type may stand, after owner, TTL and class, and with data behind it. */
+struct census {
+	void (*read_line)(struct census *census, char *line);
 	const char *const *types;
 	unsigned count[4];
 };
 
-static void census_line(struct zone_census *census, char *line)
+static void zone_line(struct census *census, char *line)
 {
 	static const char *const classes[] = { "IN", NULL };
 	const char *rest = line;
@@ -415,9 +416,16 @@ static void census_line(struct zone_census *census, char *line)
 	}
 }
 
+static void certificate_line(struct census *census, char *line)
+{
+	static const char begin[] = "-----BEGIN CERTIFICATE-----";
+
+	census->count[0] += strncmp(line, begin, sizeof(begin) - 1) == 0;
+}
+
 static enum mx_error census_file(struct mx_load *load, struct mx_place place,
 				 const struct mx_option *o, const char *path,
-				 struct zone_census *census)
+				 struct census *census)
 {
 	struct mx_excerpt shown = mx_excerpt(path);
 	struct stat st;
@@ -436,7 +444,7 @@ static enum mx_error census_file(struct mx_load *load, struct mx_place place,
 				    shown.text, o->key);
 	}
 	while (getline(&line, &room, in) >= 0)
-		census_line(census, line);
+		census->read_line(census, line);
 	free(line);
 	bool failed = ferror(in) != 0;
 	int kept_errno = errno;
@@ -453,7 +461,7 @@ static enum mx_error check_root_hints(struct mx_load *load)
 	static const char *const types[] = { "NS", "A", "AAAA", NULL };
 	struct mx_place place = mx_load_place(load, MX_OPTION_root_hints, 0);
 	const char *path = load->config->root_hints;
-	struct zone_census census = { .types = types };
+	struct census census = { .read_line = zone_line, .types = types };
 
 	if (*path == '\0')
 		return MX_OK;
@@ -475,7 +483,7 @@ static enum mx_error check_trust_anchor(struct mx_load *load)
 	static const char *const types[] = { "DS", "DNSKEY", NULL };
 	struct mx_place place = mx_load_place(load, MX_OPTION_trust_anchor_file, 0);
 	const char *path = load->config->trust_anchor_file;
-	struct zone_census census = { .types = types };
+	struct census census = { .read_line = zone_line, .types = types };
 
 	if (*path == '\0')
 		return MX_OK;
@@ -487,6 +495,26 @@ static enum mx_error check_trust_anchor(struct mx_load *load)
 	if (census.count[0] + census.count[1] == 0)
 		return mx_load_fail(load, place,
 				    "\"%s\" has no DS or DNSKEY record; a trust anchor is a line as in \". IN DS 20326 8 2 E06D...\"",
+				    mx_excerpt(path).text);
+	return MX_OK;
+}
+
+static enum mx_error check_ca_file(struct mx_load *load)
+{
+	struct mx_place place = mx_load_place(load, MX_OPTION_mta_sts_ca_file, 0);
+	const char *path = load->config->mta_sts_ca_file;
+	struct census census = { .read_line = certificate_line };
+
+	if (*path == '\0')
+		return MX_OK;
+	enum mx_error err = census_file(load, place,
+					&mx_options[MX_OPTION_mta_sts_ca_file],
+					path, &census);
+	if (err != MX_OK)
+		return err;
+	if (census.count[0] == 0)
+		return mx_load_fail(load, place,
+				    "\"%s\" has no line \"-----BEGIN CERTIFICATE-----\"; name a file of certificates in PEM format, or leave \"mta-sts-ca-file\" out",
 				    mx_excerpt(path).text);
 	return MX_OK;
 }
@@ -580,10 +608,11 @@ enum mx_error mx_load_check(struct mx_load *load)
 		check_failure_ttl, check_listen, check_policy_listen,
 		check_access_control,
 		check_zones, check_user, check_root_hints, check_trust_anchor,
-		check_state_dir,
+		check_ca_file, check_state_dir,
 	};
 	char **paths[] = { &load->config->root_hints,
 			   &load->config->trust_anchor_file,
+			   &load->config->mta_sts_ca_file,
 			   &load->config->state_dir };
 	enum mx_error err = MX_OK;
 

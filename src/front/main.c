@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../admin/control.h"
+#include "../policy/fetches.h"
 #include "../policy/server.h"
 #include "front.h"
 #include "mx_handover.h"
@@ -33,6 +34,7 @@ struct front {
 	struct route_asks *asks; /* of both; NULL: there is neither */
 	struct control *control; /* NULL: there is none */
 	struct policy_server *policy; /* likewise */
+	struct fetches *fetches; /* NULL: no mta-sts, or neither of these */
 	/* Of each worker: its beats when last looked at, and when they were
 	 * others than before. */
 	uint32_t *beats;
@@ -57,7 +59,7 @@ static enum mx_error configure(struct front *front, int fd)
 	return mx_drop_privileges(&front->config);
 }
 
-enum { SERVICE_CONTROL, SERVICE_POLICY };
+enum { SERVICE_CONTROL, SERVICE_POLICY, SERVICE_FETCHER };
 
 static enum mx_acl_action may_ask(const void *limits,
 				  const struct sockaddr *peer)
@@ -88,6 +90,36 @@ static enum mx_error add_policy(struct front *front, struct worker *worker)
 	return front->policy ? MX_OK : MX_E_NO_MEMORY;
 }
 
+static void take_fetcher(void *fetches, int fd)
+{
+	fetches_connect(fetches, fd);
+}
+
+/* Whoever asked for a fetch counts, and stops. */
+static void stop_nothing(void *fetches)
+{
+	(void)fetches;
+}
+
+static size_t open_nothing(const void *fetches)
+{
+	(void)fetches;
+	return 0;
+}
+
+static enum mx_error add_fetches(struct front *front, struct worker *worker)
+{
+	front->fetches = fetches_new(worker->base);
+	if (!front->fetches)
+		return MX_E_NO_MEMORY;
+	fetches_set_timeout(front->fetches, front->config.mta_sts_timeout * 1000);
+	worker->services[SERVICE_FETCHER] = (struct worker_service){
+		.arg = front->fetches, .listen = take_fetcher,
+		.stop = stop_nothing, .open = open_nothing,
+	};
+	return MX_OK;
+}
+
 /* They have a thread of their own, so that nothing that is asked there delays a
  * client. */
 static enum mx_error add_services(struct front *front)
@@ -102,7 +134,9 @@ static enum mx_error add_services(struct front *front)
 	front->asks = route_asks_new(last->base, last->lookups, &front->config);
 	if (!front->asks)
 		return MX_E_NO_MEMORY;
-	if (control)
+	if (mx_config_fetcher(&front->config))
+		err = add_fetches(front, last);
+	if (control && err == MX_OK)
 		err = add_control(front, last);
 	if (policy && err == MX_OK)
 		err = add_policy(front, last);
@@ -114,6 +148,8 @@ static void free_services(struct front *front)
 	control_free(front->control);
 	policy_server_free(front->policy);
 	route_asks_free(front->asks);
+	fetches_free(front->fetches);
+	front->fetches = NULL;
 	front->control = NULL;
 	front->policy = NULL;
 	front->asks = NULL;
@@ -256,6 +292,10 @@ static enum mx_error obey(struct front *front, struct mx_handover *m)
 	case MX_HANDOVER_POLICY:
 		tell_worker(front, front->worker_count - 1, WORKER_SERVICE,
 			    SERVICE_POLICY, m->fd);
+		return MX_OK;
+	case MX_HANDOVER_FETCHER:
+		tell_worker(front, front->worker_count - 1, WORKER_SERVICE,
+			    SERVICE_FETCHER, m->fd);
 		return MX_OK;
 	case MX_HANDOVER_GO:
 		return go(front);
