@@ -258,32 +258,38 @@ static void log_failure(struct sts *sts, const struct sts_entry *entry,
 	       (int)(wait_ms / 1000));
 }
 
-/* How long its host, or whoever it was that failed, is left alone. */
-static mx_instant wait_after(unsigned failure, unsigned count)
-{
-	mx_instant wait = STS_RETRY_FIRST_MS;
-
-	switch (failure) {
-	case MX_STS_FAILED_NO_FETCHER:
-	case MX_FETCH_OVERLOAD:
-	case MX_FETCH_FETCHER_GONE:
-		return STS_SOON_MS;
-	case MX_STS_FAILED_ADDRESS:
-		wait = STS_RETRY_ADDRESS_MS;
-		break;
-	default:
-		break;
-	}
-	while (--count > 0 && wait < STS_RETRY_MOST_MS)
-		wait *= 2;
-	return wait < STS_RETRY_MOST_MS ? wait : STS_RETRY_MOST_MS;
-}
-
 /* Nobody's but ours: it says nothing of the domain. */
 static bool is_ours(unsigned failure)
 {
 	return failure == MX_STS_FAILED_NO_FETCHER ||
 	       failure == MX_FETCH_OVERLOAD || failure == MX_FETCH_FETCHER_GONE;
+}
+
+/* How long its host, or whoever it was that failed, is left alone. */
+static mx_instant wait_after(unsigned failure, unsigned count)
+{
+	mx_instant wait = STS_RETRY_FIRST_MS, most = STS_RETRY_MOST_MS;
+
+	if (is_ours(failure)) {
+		wait = STS_SOON_MS;
+		most = STS_SOON_MOST_MS;
+	} else if (failure == MX_STS_FAILED_ADDRESS) {
+		wait = STS_RETRY_ADDRESS_MS;
+	}
+	while (--count > 0 && wait < most)
+		wait *= 2;
+	return wait < most ? wait : most;
+}
+
+/* How often in a row it is now. */
+static unsigned count_with(const struct sts_failure *before, unsigned failure,
+			   mx_instant now)
+{
+	bool in_a_row = before->failure != 0 &&
+			is_ours(before->failure) == is_ours(failure) &&
+			now - before->retry_at < STS_FORGET_MS;
+
+	return in_a_row ? before->count + 1 : 1;
 }
 
 /* What fails is remembered, and the store's policy, if there is one, said. */
@@ -300,16 +306,11 @@ static void fail(struct work *work, unsigned failure, const char *detail,
 	mx_instant wait;
 
 	snprintf(text, sizeof(text), "%.*s", (int)detail_len, detail);
-	if (entry && entry->failure.failure != 0 &&
-	    time.now - entry->failure.retry_at < STS_FORGET_MS)
-		f.count = entry->failure.count;
-	if (!is_ours(failure))
-		f.count++;
+	f.count = entry ? count_with(&entry->failure, failure, time.now) : 1;
 	wait = wait_after(failure, f.count);
 	f.retry_at = time.now + wait;
-	/* Where the record failed it is no fetch that is to wait. */
-	if (failure != MX_STS_FAILED_RECORD)
-		memcpy(f.id, work->id, sizeof(f.id));
+	/* "" where the record failed: then no fetch is to wait. */
+	memcpy(f.id, work->id, sizeof(f.id));
 	entry = sts_store_fail(sts->store, &work->domain, &f);
 	log_failure(sts, entry, &f, wait);
 	mx_count(sts->counters, sts_failed, 1);

@@ -18,8 +18,8 @@
  * Dying    A fetch that a fetcher died with is begun once more with the next.
  * Joining  Of a domain one thing is done at a time, for all who ask.
  * Failure  is remembered: five minutes until that id is fetched again (section
- *          3.3), twice as long each time, an hour at most; without the host
- *          being asked, if it was not its fault, STS_SOON_MS.
+ *          3.3), twice as long each time, an hour at most; if it was not its
+ *          fault, STS_SOON_MS, up to STS_SOON_MOST_MS.
  * Refresh  A policy that was asked for since it was fetched is fetched again
  *          once a day, and after half of its max_age, whichever is sooner: one
  *          in STS_LOOK_MS, and STS_REFRESHES_MAX at a time.
@@ -48,6 +48,7 @@
 #define STS_RETRY_MOST_MS 3600000
 #define STS_RETRY_ADDRESS_MS 60000
 #define STS_SOON_MS 5000 /* also between fetches for ids that change */
+#define STS_SOON_MOST_MS 60000
 #define STS_FORGET_MS 86400000 /* then failures are counted anew */
 
 #define STS_LOOK_MS 1000

@@ -27,6 +27,7 @@ NAMES = """
 ADDRESSES = {
     "first-dead": [REFUSES, GOOD],
     "first-drops": [DROPS, GOOD],
+    "first-mute": [MUTE, GOOD],
     "first-closes": [CLOSES, GOOD],
     "refuses": [REFUSES],
     "drops": [DROPS],

@@ -1,7 +1,7 @@
 """The policy hosts of the lab: HTTPS servers for MTA-STS, good ones and others.
 
     with PolicyHosts(folder) as hosts:            # inside the lab
-        ... mta-sts-ca-file: {hosts.ca_file} ...
+        ... mta-sts-ca-file: {hosts.ca_file}, mta-sts-private: yes ...
         hosts.serve("enforce.sts.lab", reply(policy("testing")))
         assert hosts.count("enforce.sts.lab") == 1
 
@@ -10,7 +10,7 @@ Each mail domain is NAME.sts.lab (tests/lab/sts.py has them), with mx.sts.lab,
 others, healthy.lab among them, have a good policy for *.DOMAIN. That a policy's
 id changes is for the relay: relay.set("ns1.sts.lab.", rewrite="sts-id-2").
 
-Addresses, which with 198.18.44.0/24 are local meanwhile:
+Addresses, none of them public, and with 198.18.44.0/24 local meanwhile:
 
     198.18.44.1, 2001:2:0:44::1    all that speak TLS, told apart by SNI
     198.18.44.2                    refuses connections

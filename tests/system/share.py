@@ -15,8 +15,9 @@ ACCOUNTS = "MX_TEST_ACCOUNTS"   # set: this lab has accounts, for those that nee
 NEED_ACCOUNTS = {"test_postfix.py"}
 
 # These take longest, so they are begun first.
-LONG = ["test_supervisor.py", "test_ctl.py", "test_policy.py", "test_stale.py", "test_resolver.py",
-        "test_keep_warm.py", "test_lookup.py", "test_tcp.py", "test_mail_facts.py", "test_load.py"]
+LONG = ["test_supervisor.py", "test_ctl.py", "test_policy.py", "test_fetcher.py", "test_sts.py",
+        "test_stale.py", "test_resolver.py", "test_keep_warm.py", "test_lookup.py", "test_tcp.py",
+        "test_mail_facts.py", "test_load.py"]
 
 
 def order(name):

@@ -142,6 +142,9 @@ def test_fetcher_lost(how):
     with Mxbound("resolvers: 1") as server:
         (old,) = wait_until(server.fetchers, 10, "there is one")
         server.ask("healthy.lab.", "MX", do=True)
+        (front,) = server.fronts()
+        wait_until(lambda: "mxbound-fetcher is ready" in server.log(), 10, "ready")
+        before = len(os.listdir(f"/proc/{front}/fd"))
         with Hits(server) as hits:
             others = server.fronts() + server.resolvers()
             harm(old, how)
@@ -149,6 +152,8 @@ def test_fetcher_lost(how):
             wait_until(lambda: "mxbound-fetcher is back" in server.log(), 10, "ready")
         assert hits.lost == hits.wrong == 0 and hits.asked
         assert server.fronts() + server.resolvers() == others
+        wait_until(lambda: len(os.listdir(f"/proc/{front}/fd")) == before, 10,
+                   "the front has one pair, not two")
 
 
 def test_no_fetcher_where_nobody_asks_for_policies():

@@ -460,12 +460,17 @@ static void our_own_failures(void **state)
 		assert_int_equal(call.answer.failure,
 				 MX_STS_FAILED_NO_FETCHER);
 		assert_int_equal(call.answer.retry_ms,
-				 mx_clock_wall_ms() + STS_SOON_MS);
-		world_pass(&s.w, STS_SOON_MS);
+				 mx_clock_wall_ms() + (STS_SOON_MS << i));
+		world_pass(&s.w, STS_SOON_MS << i);
 	}
 	sts_no_fetcher = false;
 	call_fetch(&s, &call, MX_FETCH_OVERLOAD, NULL);
-	world_pass(&s.w, STS_SOON_MS);
+	world_pass(&s.w, STS_SOON_MOST_MS);
+	/* And is not counted to the host. */
+	call_fetch(&s, &call, MX_FETCH_TLS, NULL);
+	assert_int_equal(call.answer.retry_ms,
+			 mx_clock_wall_ms() + STS_RETRY_FIRST_MS);
+	world_pass(&s.w, STS_RETRY_FIRST_MS);
 	call_fetch(&s, &call, MX_FETCH_OK, ENFORCE);
 	sts_world_end(&s);
 }
@@ -836,6 +841,29 @@ static void no_record_at_refresh(void **state)
 	}
 }
 
+/* Nobody asked the policy host: it need not be left alone once the record is
+ * back. */
+static void a_lost_record_comes_back(void **state)
+{
+	struct sts_world s;
+	struct call call;
+
+	(void)state;
+	sts_world_begin(&s, NULL);
+	call_fetch(&s, &call, MX_FETCH_OK, POLICY_OF("enforce", "3600"));
+	dns_say("_mta-sts.a.example.", MX_TYPE_TXT, SAY_FAILED, NULL);
+	world_pass(&s.w, 30 * MINUTE);
+	dns_answers(&s.w);
+	world_pass(&s.w, 29 * MINUTE); /* and again */
+	dns_answers(&s.w);
+	assert_int_equal(world_count(&s.w, "sts_failed"), 2);
+	world_pass(&s.w, MINUTE); /* it has run out */
+	record_is(RECORD("1"));
+	call_fetch(&s, &call, MX_FETCH_OK, ENFORCE);
+	assert_int_equal(call.answer.source, MX_STS_FROM_FETCHED);
+	sts_world_end(&s);
+}
+
 static void refreshes_are_bounded(void **state)
 {
 	static struct call calls[14];
@@ -987,6 +1015,7 @@ int main(void)
 		cmocka_unit_test(used_policies_are_refreshed),
 		cmocka_unit_test(half_of_max_age),
 		cmocka_unit_test(no_record_at_refresh),
+		cmocka_unit_test(a_lost_record_comes_back),
 		cmocka_unit_test(refreshes_are_bounded),
 		cmocka_unit_test(a_restart_keeps_it),
 		cmocka_unit_test(it_is_written_soon),

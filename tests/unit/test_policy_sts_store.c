@@ -244,6 +244,31 @@ static void a_flood_pushes_out_no_used_policy(void **state)
 	sts_store_free(store);
 }
 
+/* Where all are in use, new ones have a tenth of the room and no more. */
+static void a_flood_has_a_tenth(void **state)
+{
+	struct sts_store *store = sts_store_new();
+	unsigned left = 0;
+	char text[64];
+
+	(void)state;
+	for (unsigned i = 0; i < STS_POLICIES_MAX; i++) {
+		number(text, sizeof text, "used", i);
+		sts_store_use(store, put(store, text, at(0)), at(STS_AGAIN_MS));
+	}
+	for (unsigned i = 0; i < 5000; i++) {
+		number(text, sizeof text, "flood", i);
+		assert_non_null(put(store, text, at(STS_AGAIN_MS)));
+	}
+	for (unsigned i = 0; i < STS_POLICIES_MAX; i++) {
+		number(text, sizeof text, "used", i);
+		left += find(store, text, at(STS_AGAIN_MS)) != NULL;
+	}
+	assert_in_range(left, STS_POLICIES_MAX - STS_POLICIES_MAX / 10 - 1,
+			STS_POLICIES_MAX);
+	sts_store_free(store);
+}
+
 static void octets_are_bounded(void **state)
 {
 	struct sts_store *store = sts_store_new();
@@ -337,6 +362,7 @@ int main(void)
 		cmocka_unit_test(max_age_has_a_least),
 		cmocka_unit_test(a_failure_leaves_the_policy),
 		cmocka_unit_test(a_flood_pushes_out_no_used_policy),
+		cmocka_unit_test(a_flood_has_a_tenth),
 		cmocka_unit_test(octets_are_bounded),
 		cmocka_unit_test(all_are_walked_while_some_go),
 		cmocka_unit_test(the_order_is_that_of_use),

@@ -53,7 +53,8 @@ enum mx_error authorities_load(const char *path, X509_STORE **ret,
 
 struct transfers;
 /* It has been removed, and is the caller's; error is what libcurl says. Never
- * called from within a function of transfers or libcurl. */
+ * called from within a function of transfers or libcurl. That a transfer ends in
+ * its time is not promised. */
 typedef void transfer_done(void *arg, CURL *easy, CURLcode error);
 struct transfers *transfers_new(struct event_base *base, transfer_done *done);
 void transfers_free(struct transfers *transfers); /* NULL is fine */
@@ -83,7 +84,7 @@ void jobs_start(struct jobs *jobs, const struct mx_fetch_request *request);
 /* Forget all: nobody waits for the answers. */
 void jobs_clear(struct jobs *jobs);
 /* To be called now and then: ends those that get too many octets in ways that
- * libcurl does not count. */
+ * libcurl does not count, or are past their time for whatever reason. */
 void jobs_look(struct jobs *jobs);
 
 /* ---- pair.c: the pair to the front ---- */

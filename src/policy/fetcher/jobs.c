@@ -29,6 +29,7 @@
 #define HOST_MAX (sizeof("mta-sts.") + MX_FETCH_DOMAIN_MAX)
 #define URL_MAX (HOST_MAX + 64)
 #define CONNECT_MS 15000 /* TCP and TLS; less while there are other addresses */
+#define LATE_MS 500 /* after which libcurl is not waited for any longer */
 #define HEAD_MAX 32768u	 /* octets of all header fields, trailers included */
 /* Of a connection: what HEAD_MAX and MX_FETCH_TEXT_MAX do not count is TLS and
  * what stands between chunks. */
@@ -613,5 +614,7 @@ void jobs_look(struct jobs *jobs)
 		if (gets_too_much(job))
 			settle(job, MX_FETCH_BROKEN,
 			       "far more octets than a policy has");
+		else if (mx_clock_now() >= job->until + LATE_MS)
+			settle(job, MX_FETCH_TIMEOUT, "timed out");
 	}
 }

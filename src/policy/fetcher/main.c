@@ -139,6 +139,7 @@ static bool take_config(struct fetcher *f, int fd)
 		f->status = EXIT_CONFIG; /* it has said why */
 		return false;
 	}
+	/* From here on no file is opened. */
 	return true;
 }
 

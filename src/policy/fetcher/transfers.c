@@ -56,7 +56,10 @@ static void on_time(evutil_socket_t fd, short what, void *arg)
 	take_ended(transfers);
 }
 
-/* ---- what to wait for ---- */
+/* ---- what to wait for ----
+ *
+ * Where there is no memory to wait with, the transfer stands still until its
+ * owner removes it: to tell libcurl would end all transfers, for good. */
 
 static int on_timer(CURLM *multi, long ms, void *arg)
 {
@@ -65,8 +68,10 @@ static int on_timer(CURLM *multi, long ms, void *arg)
 
 	(void)multi;
 	if (ms < 0)
-		return evtimer_del(transfers->timer);
-	return evtimer_add(transfers->timer, &when);
+		evtimer_del(transfers->timer);
+	else
+		evtimer_add(transfers->timer, &when);
+	return 0;
 }
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg,
@@ -87,11 +92,10 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg,
 	if (what != CURL_POLL_REMOVE)
 		event = event_new(transfers->base, fd, wanted, on_ready,
 				  transfers);
+	if (event)
+		event_add(event, NULL);
 	curl_multi_assign(transfers->multi, fd, event);
-	if (what == CURL_POLL_REMOVE)
-		return 0;
-	/* -1 ends all transfers; then libcurl is not told of any socket. */
-	return event && event_add(event, NULL) == 0 ? 0 : -1;
+	return 0;
 }
 
 /* ---- life ---- */
