@@ -131,6 +131,8 @@
 	  "certificates (PEM) of the authorities that policy hosts are believed by; the system's if unset") \
 	X(mta_sts_private, "mta-sts-private", BOOL, "no", 0, 0, "yes|no", \
 	  "fetch policies also from this host's own addresses and from networks that are not public; who writes DNS then decides where in them mxbound connects to, port 443") \
+	X(mta_sts_file, "mta-sts-file", TEXT, "", 0, 4095, "FILE", \
+	  "keeps these policies across restarts, for as long as they hold; if unset, mta-sts.cache in state-dir if that is set; none: no file at all") \
 	X(user, "user", TEXT, "", 0, 32, "NAME", \
 	  "account to work as when started as root; unset: mxbound if there is such an account, else nobody") \
 	X(log_level, "log-level", CHOICE, "notice", 0, 0, "error|warning|notice|info|debug", \
@@ -258,5 +260,7 @@ bool mx_config_fetcher(const struct mx_config *config);
 
 /* Where the cache is kept, or NULL: nowhere. */
 const char *mx_config_snapshot_file(const struct mx_config *config);
+/* The same of MTA-STS policies. */
+const char *mx_config_sts_file(const struct mx_config *config);
 
 #endif

@@ -681,11 +681,19 @@ unsigned mx_config_workers(const struct mx_config *config)
 	return config->workers > 0 ? (unsigned)config->workers : cores();
 }
 
+static const char *none_is_null(const char *file)
+{
+	return *file == '\0' || strcmp(file, "none") == 0 ? NULL : file;
+}
+
 const char *mx_config_snapshot_file(const struct mx_config *config)
 {
-	const char *file = config->snapshot_file;
+	return none_is_null(config->snapshot_file);
+}
 
-	return *file == '\0' || strcmp(file, "none") == 0 ? NULL : file;
+const char *mx_config_sts_file(const struct mx_config *config)
+{
+	return none_is_null(config->mta_sts_file);
 }
 
 const char *mx_config_control_socket(const struct mx_config *config)

@@ -322,21 +322,32 @@ static enum mx_error make_absolute(struct mx_load *load, char **path)
 	return MX_OK;
 }
 
-/* Nothing is checked: a file that cannot be written costs the cache at the
- * next start, and is no reason not to serve now. */
-static enum mx_error place_snapshot(struct mx_load *load)
+/* Nothing is checked: a file that cannot be written costs what is kept in it at
+ * the next start, and is no reason not to serve now. */
+static enum mx_error place_kept(struct mx_load *load, char **path,
+				const char *name)
 {
-	struct mx_config *c = load->config;
+	const char *folder = load->config->state_dir;
 	char *file;
 
-	if (*c->snapshot_file != '\0' || *c->state_dir == '\0')
-		return strcmp(c->snapshot_file, "none") == 0 ? MX_OK :
-			make_absolute(load, &c->snapshot_file);
-	if (asprintf(&file, "%s/cache.snapshot", c->state_dir) < 0)
+	if (**path != '\0' || *folder == '\0')
+		return strcmp(*path, "none") == 0 ? MX_OK :
+						    make_absolute(load, path);
+	if (asprintf(&file, "%s/%s", folder, name) < 0)
 		return mx_load_no_memory(load);
-	free(c->snapshot_file);
-	c->snapshot_file = file;
+	free(*path);
+	*path = file;
 	return MX_OK;
+}
+
+static enum mx_error place_snapshot(struct mx_load *load)
+{
+	return place_kept(load, &load->config->snapshot_file, "cache.snapshot");
+}
+
+static enum mx_error place_policies(struct mx_load *load)
+{
+	return place_kept(load, &load->config->mta_sts_file, "mta-sts.cache");
 }
 
 /* Only what no start could mend: the folder may be there by then. */
@@ -620,6 +631,8 @@ enum mx_error mx_load_check(struct mx_load *load)
 		err = make_absolute(load, paths[i]);
 	if (err == MX_OK)
 		err = place_snapshot(load);
+	if (err == MX_OK)
+		err = place_policies(load);
 	if (err == MX_OK)
 		err = place_control(load);
 	for (size_t i = 0; i < sizeof(checks) / sizeof(*checks) && err == MX_OK; i++)

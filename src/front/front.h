@@ -181,6 +181,8 @@ void snapshot_cease(struct snapshot *snapshot);
  * loaded and never ceased; beat is called often while that lasts. */
 void snapshot_finish(struct snapshot *snapshot, void (*beat)(void));
 void snapshot_free(struct snapshot *snapshot);
+/* What to do about a file that cannot be written, for errno. */
+const char *snapshot_remedy(int error);
 
 /* ---- reason.c: what a resolver says of an answer that is no good ---- */
 

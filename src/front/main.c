@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "../admin/control.h"
-#include "../policy/fetches.h"
 #include "../policy/server.h"
+#include "../policy/sts.h"
 #include "front.h"
 #include "mx_handover.h"
 #include "mx_log.h"
@@ -34,7 +34,8 @@ struct front {
 	struct route_asks *asks; /* of both; NULL: there is neither */
 	struct control *control; /* NULL: there is none */
 	struct policy_server *policy; /* likewise */
-	struct fetches *fetches; /* NULL: no mta-sts, or neither of these */
+	struct sts *sts; /* NULL: no mta-sts, or neither of these */
+	struct sts_source sts_source;
 	/* Of each worker: its beats when last looked at, and when they were
 	 * others than before. */
 	uint32_t *beats;
@@ -67,9 +68,30 @@ static enum mx_acl_action may_ask(const void *limits,
 	return limits_acl(limits, peer);
 }
 
+/* Whom they ask for MTA-STS policies, or NULL. */
+static const struct sts_source *sts_source_of(const struct front *front)
+{
+	return front->sts ? &front->sts_source : NULL;
+}
+
+static enum mx_error add_sts(struct front *front, struct worker *worker)
+{
+	front->sts = sts_new(worker->base, worker->lookups, &front->config,
+			     &worker->counters);
+	if (!front->sts)
+		return MX_E_NO_MEMORY;
+	front->sts_source = sts_source(front->sts);
+	worker->services[SERVICE_FETCHER] = (struct worker_service){
+		.arg = front->sts, .listen = sts_connect, .stop = sts_stop,
+		.open = sts_open,
+	};
+	return MX_OK;
+}
+
 static enum mx_error add_control(struct front *front, struct worker *worker)
 {
-	front->control = control_new(worker->base, front->asks);
+	front->control = control_new(worker->base, front->asks,
+				     sts_source_of(front));
 	worker->services[SERVICE_CONTROL] = (struct worker_service){
 		.arg = front->control, .listen = control_listen,
 		.stop = control_stop, .open = control_open,
@@ -81,43 +103,14 @@ static enum mx_error add_policy(struct front *front, struct worker *worker)
 {
 	const struct policy_access access = { may_ask, front->limits };
 
-	front->policy = policy_server_new(worker->base, front->asks, &access,
+	front->policy = policy_server_new(worker->base, front->asks,
+					  sts_source_of(front), &access,
 					  &worker->counters);
 	worker->services[SERVICE_POLICY] = (struct worker_service){
 		.arg = front->policy, .listen = policy_server_listen,
 		.stop = policy_server_stop, .open = policy_server_open,
 	};
 	return front->policy ? MX_OK : MX_E_NO_MEMORY;
-}
-
-static void take_fetcher(void *fetches, int fd)
-{
-	fetches_connect(fetches, fd);
-}
-
-/* Whoever asked for a fetch counts, and stops. */
-static void stop_nothing(void *fetches)
-{
-	(void)fetches;
-}
-
-static size_t open_nothing(const void *fetches)
-{
-	(void)fetches;
-	return 0;
-}
-
-static enum mx_error add_fetches(struct front *front, struct worker *worker)
-{
-	front->fetches = fetches_new(worker->base);
-	if (!front->fetches)
-		return MX_E_NO_MEMORY;
-	fetches_set_timeout(front->fetches, front->config.mta_sts_timeout * 1000);
-	worker->services[SERVICE_FETCHER] = (struct worker_service){
-		.arg = front->fetches, .listen = take_fetcher,
-		.stop = stop_nothing, .open = open_nothing,
-	};
-	return MX_OK;
 }
 
 /* They have a thread of their own, so that nothing that is asked there delays a
@@ -135,7 +128,7 @@ static enum mx_error add_services(struct front *front)
 	if (!front->asks)
 		return MX_E_NO_MEMORY;
 	if (mx_config_fetcher(&front->config))
-		err = add_fetches(front, last);
+		err = add_sts(front, last);
 	if (control && err == MX_OK)
 		err = add_control(front, last);
 	if (policy && err == MX_OK)
@@ -148,8 +141,8 @@ static void free_services(struct front *front)
 	control_free(front->control);
 	policy_server_free(front->policy);
 	route_asks_free(front->asks);
-	fetches_free(front->fetches);
-	front->fetches = NULL;
+	sts_free(front->sts);
+	front->sts = NULL;
 	front->control = NULL;
 	front->policy = NULL;
 	front->asks = NULL;
@@ -475,7 +468,7 @@ static void say_counters(const struct front *front)
 {
 	struct mx_counters sum = { 0 };
 	struct mx_cache_stats cache;
-	char line[1000] = "";
+	char line[2000] = "";
 	size_t used = 0;
 
 	for (unsigned i = 0; i < front->worker_count; i++)
@@ -503,6 +496,7 @@ static void tear_down(struct front *front)
 			worker_join(front->workers[i]);
 		say_counters(front);
 	}
+	sts_finish(front->sts, beat);
 	if (!front->going)
 		snapshot_cease(front->snapshot);
 	snapshot_finish(front->snapshot, beat);

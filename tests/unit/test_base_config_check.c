@@ -275,13 +275,15 @@ static void state_folder(void **state)
 	expect_error("user: root\nstate-dir: /proc/self\n", NULL, "t.conf:2: the account that mxbound works as...");
 }
 
-static void assert_snapshot_ends(const char *lines, const char *end)
+typedef const char *file_of(const struct mx_config *config);
+
+static void assert_file_ends(file_of *of, const char *lines, const char *end)
 {
 	struct mx_config c;
 	const char *file;
 
 	load_ok(&c, lines);
-	file = mx_config_snapshot_file(&c);
+	file = of(&c);
 	if (end == NULL) {
 		assert_null(file);
 	} else {
@@ -290,6 +292,11 @@ static void assert_snapshot_ends(const char *lines, const char *end)
 		assert_string_equal(file + strlen(file) - strlen(end), end);
 	}
 	mx_config_clear(&c);
+}
+
+static void assert_snapshot_ends(const char *lines, const char *end)
+{
+	assert_file_ends(mx_config_snapshot_file, lines, end);
 }
 
 /* Whether it can be written is not looked at: it is no reason not to start. */
@@ -306,6 +313,22 @@ static void snapshot_file(void **state)
 			     NULL);
 	assert_snapshot_ends("snapshot-file: none\n", NULL);
 	assert_snapshot_ends("snapshot-file: /none/such/file\n", "/none/such/file");
+}
+
+static void mta_sts_file(void **state)
+{
+	(void)state;
+	assert_file_ends(mx_config_sts_file, "", NULL);
+	assert_int_equal(mkdir("for-policies", 0700), 0);
+	assert_file_ends(mx_config_sts_file,
+			 "user: root\nstate-dir: for-policies\n",
+			 "/for-policies/mta-sts.cache");
+	assert_file_ends(mx_config_sts_file,
+			 "user: root\nstate-dir: for-policies\nmta-sts-file: here\n",
+			 "/here");
+	assert_file_ends(mx_config_sts_file,
+			 "user: root\nstate-dir: for-policies\nmta-sts-file: none\n",
+			 NULL);
 }
 
 static void assert_control_ends(const char *lines, const char *end,
@@ -424,6 +447,7 @@ int main(void)
 		cmocka_unit_test(fetcher),
 		cmocka_unit_test(state_folder),
 		cmocka_unit_test(snapshot_file),
+		cmocka_unit_test(mta_sts_file),
 		cmocka_unit_test(control_socket),
 		cmocka_unit_test(policy_listen),
 		cmocka_unit_test(state_folder_of_the_account),
