@@ -77,6 +77,9 @@ const struct mx_setting mx_settings[] = {
 	{ "unwanted-reply-threshold:", "0", "clears caches: CVE-2026-44621" },
 	{ "do-not-query-localhost:", "yes",
 	  "a server named 127.0.0.1 would make us ask ourselves" },
+	{ "do-not-query-address:", "0.0.0.0/8",
+	  "this host as well: a query to it arrives at 127.0.0.1" },
+	{ "do-not-query-address:", "::/128", "the same" },
 	{ "root-key-sentinel:", "yes", "RFC 8509" },
 	{ "trust-anchor-signaling:", "yes", "RFC 8145" },
 

@@ -16,6 +16,7 @@ a test may have mxbound listen.
 """
 
 import collections
+import functools
 import itertools
 import os
 import select
@@ -99,17 +100,29 @@ def attack_nxns(asked):
     """A referral to 100 servers in somebody else's zone, no addresses."""
     if asked.labels[-1] == "nxns-victim":
         return nothing(asked)
+    if not asked.tcp:
+        return truncated(asked)
     zone = ".".join(asked.labels[-2:]) + ".att."
     return referral(asked, zone, [f"{asked.labels[-2]}-{i}.nxns-victim.att."
                                   for i in range(NS_NXNS)])
+
+
+@functools.lru_cache
+def nr_octets(name):
+    """After the ID. To make them takes longer than a resolver waits."""
+    zone = name.partition(".")[2]
+    query = dns.message.make_query(name, "A")
+    asked = Asked(query, [], name, "A", PARENT, True)
+    return referral(asked, zone, [f"n{i}.nr-hole.att." for i in range(NS_MANY)]).to_wire()[2:]
 
 
 def attack_nr(asked):
     """NRDelegation: a referral to 1500 servers whose own zone is dead."""
     if asked.labels[-1] == "nr-hole":
         return to_evil(asked, "nr-hole.att.", SILENT)
-    zone = ".".join(asked.labels[-2:]) + ".att."
-    return referral(asked, zone, [f"n{i}.nr-hole.att." for i in range(NS_MANY)])
+    if not asked.tcp:
+        return truncated(asked)
+    return asked.query.id.to_bytes(2, "big") + nr_octets(asked.name)
 
 
 def attack_chain(asked):
@@ -228,6 +241,8 @@ class KeyTrap:
 
     def __call__(self, asked):
         reply = reply_to(asked.query)
+        if not asked.tcp:
+            return truncated(asked)
         if asked.rrtype == "DNSKEY" and len(asked.labels) == 1:
             self.signer.add(reply.answer, self.keys)
             return reply
@@ -374,11 +389,12 @@ def attack_cut(asked):
 
 
 class Ghost:
-    """A zone that its parent may deny; its server says that its NS and address
-    last for a day, in every answer."""
+    """A zone that its parent may deny. Its server says in every answer that the
+    zone lasts for a day, with another name server each time."""
 
     def __init__(self):
         self.removed = False
+        self.number = itertools.count()
 
     def __call__(self, asked):
         zone = "ghost.att."
@@ -386,13 +402,11 @@ class Ghost:
             if self.removed:
                 return answer(asked, authority=[soa("att.", 1, 1)], rcode=3)
             return referral(asked, zone, [f"ns.{zone}"], [f"ns.{zone} 1 A {EVIL}"], 1)
-        reply = address(asked, ttl=1)
-        if asked.name == f"ns.{zone}":
-            reply = answer(asked, f"{asked.name} 86400 A {EVIL}")
         if asked.rrtype == "NS":
-            reply = answer(asked, f"{zone} 86400 NS ns.{zone}")
-        reply.authority = [rrset(f"{zone} 86400 NS ns.{zone}")]
-        reply.additional = [rrset(f"ns.{zone} 86400 A {EVIL}")]
+            return answer(asked, f"{zone} 2 NS ns.{zone}")
+        reply, server = address(asked, ttl=1), f"ns{next(self.number)}.{zone}"
+        reply.authority = [rrset(f"{zone} 86400 NS {server}")]
+        reply.additional = [rrset(f"{server} 86400 A {EVIL}")]
         return reply
 
 

@@ -34,6 +34,7 @@ class Attack:
     most: int
     questions: list
     rrtype: str = "A"
+    sent: int = 0
     replies: dict = field(default_factory=dict)
 
 
@@ -76,6 +77,7 @@ class Field:
             thread.join()
         for attack in ATTACKS.values():
             self.settle(attack.name)
+            attack.sent = self.wire.count(attack.name)
 
     def settle(self, name):
         wait_until(lambda: self.wire.quiet_s(name) > QUIET_S, 60, f"nothing more for {name}")
@@ -84,8 +86,9 @@ class Field:
 def table(field):
     lines = ["", f"{'attack':10}{'questions':>10}{'packets':>9}{'each':>7}{'most':>6}"]
     for a in ATTACKS.values():
-        sent, asked = field.wire.count(a.name), len(a.questions)
-        lines.append(f"{a.name:10}{asked:>10}{sent:>9}{sent / asked:>7.1f}{a.most:>6}  {a.what}")
+        asked = len(a.questions)
+        lines.append(f"{a.name:10}{asked:>10}{a.sent:>9}{a.sent / asked:>7.1f}{a.most:>6}  "
+                     f"{a.what}")
     lines.append(f"hits meanwhile: {field.hits.asked}, right: {field.hits.right}")
     return "\n".join(lines)
 
@@ -104,30 +107,28 @@ def field(tmp_path_factory):
             field.strike_all()
             yield field
         print(table(field))
-        # They were answered from the cache, all of them, the whole time.
         assert hits.wrong == []
         assert hits.right == hits.asked
-        assert attacker.count("hot") == HOT_NAMES
         # A resolver that is busy is not taken for one that spins.
         assert server.resolvers() == resolvers
 
 
 @pytest.fixture(autouse=True)
 def hits_go_on(field):
-    """Before and after each test, and none without an answer."""
-    before = field.hits.right
+    """During each test, from the cache, and none without an answer. A server of
+    the test's own may have asked for them once."""
+    before, upstream = field.hits.right, field.wire.count("hot")
     yield
     wait_until(lambda: field.hits.right > before, 10, "a hit")
     assert field.hits.wrong == []
+    assert field.wire.count("hot") - upstream in (0, HOT_NAMES)
 
 
 # ---- work that is not done ----
 
 @pytest.mark.parametrize("name", ATTACKS)
 def test_packets_are_bounded(field, name):
-    attack = ATTACKS[name]
-    sent = field.wire.count(name)
-    assert 0 < sent <= attack.most * len(attack.questions)
+    assert 0 < ATTACKS[name].sent <= ATTACKS[name].most * len(ATTACKS[name].questions)
 
 
 @pytest.mark.parametrize("name", [name for name in ATTACKS if name != "nsec3"])
@@ -234,10 +235,14 @@ def test_ghost(field):
     """A zone that its parent denies is gone, whatever its own server says of its
     lifetime; and does not come back."""
     assert addresses(field.ask("x.ghost.att.")) == [TRUE]
-    assert field.ask("ghost.att.", "NS").rcode() == dns.rcode.NOERROR
-    assert addresses(field.ask("ns.ghost.att.")) == [EVIL]
+    assert field.ask("ghost.att.", "NS").answer
     field.attacker.ghost.removed = True
-    wait_until(lambda: field.ask("x.ghost.att.").rcode() == dns.rcode.NXDOMAIN, 10, "gone")
+
+    def gone():
+        field.ask("ghost.att.", "NS")
+        return field.ask("x.ghost.att.").rcode() == dns.rcode.NXDOMAIN
+
+    wait_until(gone, 10, "gone")
     before = field.attacker.count("ghost", at=EVIL)
     for i in range(20):
         assert field.ask(f"y{i}.ghost.att.").rcode() == dns.rcode.NXDOMAIN
@@ -247,7 +252,7 @@ def test_ghost(field):
 def test_forwarder_says_more_than_it_was_asked(field):
     """MaginotDNS: nothing of a forwarder's answer is used outside of its zone."""
     assert addresses(field.ask("x.maginot-fwd.att.")) == [TRUE]
-    assert field.ask("healthy.lab.", "MX").flags & dns.flags.AD
+    assert field.server.ask("healthy.lab.", "MX", do=True).flags & dns.flags.AD
     assert addresses(field.ask("after-maginot.victim.att.")) == [TRUE]
     with field.wire.lock:
         asked = {name for name, host in field.wire.counts if host == FORWARDER}
