@@ -21,6 +21,11 @@
 #define THREADS 3u
 #define KEYS 40u /* of each thread */
 #define ROUNDS 6u
+#ifdef MX_SANITIZED
+#define STEPS 1500
+#else
+#define STEPS 6000
+#endif
 #define FAILURE_MAX_S 300u
 #define QTYPE 15u
 #define SEAL 20u /* octets of RDATA before those that are summed */
@@ -488,7 +493,7 @@ static void run(const char *what, size_t size_octets, size_t other_octets,
 {
 	const size_t sizes[2] = { size_octets, other_octets };
 	uint64_t seed = env_number("MX_SEED", 20250301);
-	uint64_t steps = env_number("MX_STEPS", 6000);
+	uint64_t steps = env_number("MX_STEPS", STEPS);
 	size_t hits = 0, stale = 0, failures = 0, refreshes = 0;
 	struct files files;
 
