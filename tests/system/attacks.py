@@ -16,6 +16,7 @@ a test may have mxbound listen.
 """
 
 import collections
+import ctypes
 import functools
 import itertools
 import os
@@ -45,6 +46,7 @@ TRUE, FORGED = "192.0.2.1", "203.0.113.66"
 UDP_MAX = 1232
 NS_MANY, NS_NXNS, NS_FAN = 1500, 100, 10
 KEYS, SIGNATURES = 60, 100  # of one tag
+NSEC3_MOST = 50            # iterations that are computed
 HOT_NAMES = 50
 WAIT_S = 20
 
@@ -440,7 +442,8 @@ class Attacker:
 
     def __init__(self):
         self.keytrap, self.ghost = KeyTrap(), Ghost()
-        self.nsec3 = [Nsec3("nsec3-many.att.", 150), Nsec3("nsec3-too-many.att.", 2500)]
+        self.nsec3 = [Nsec3("nsec3-many.att.", NSEC3_MOST),
+                      Nsec3("nsec3-too-many.att.", NSEC3_MOST + 1)]
         self.handlers = {name.removeprefix("attack_"): function
                          for name, function in globals().items() if name.startswith("attack_")}
         self.handlers.update({"keytrap": self.keytrap, "ghost": self.ghost,
@@ -640,7 +643,6 @@ class Wire:
             s.close()
 
     def raw(self, protocol):
-        import ctypes
         s = socket.socket(socket.AF_INET, socket.SOCK_RAW, protocol)
         code = to_port_53(protocol == socket.IPPROTO_TCP)
         buffer = ctypes.create_string_buffer(code)
