@@ -114,8 +114,11 @@ def measure(server, mode, number, questions, seconds):
 
 def rounds_of(servers, questions, options):
     runs = {server.name: {mode: [] for mode in (QUIET, *ATTACKS)} for server in servers}
+    names = list(ATTACKS)
     for number in range(options.rounds):
-        for mode in (QUIET, *ATTACKS):
+        # What an attack leaves to do, it does not always leave to the same one.
+        first = number * 3 % len(names)
+        for mode in (QUIET, *names[first:], *names[:first]):
             for server in servers[::-1 if number % 2 else 1]:
                 runs[server.name][mode].append(
                     measure(server, mode, number, questions, options.seconds))
