@@ -14,6 +14,7 @@ import latency
 import misses
 import policies
 import routes
+import under_attack
 
 LOOKUP_MAX_NS = 150
 LOCK_MAX_PERCENT = 5
@@ -222,6 +223,18 @@ def latency_missing(results):
     return [] if "Unbound" in results["servers"] else ["Unbound"]
 
 
+def under_attack_rows(results, _):
+    rows = []
+    for attack, ratio in results["ratios"]["mxbound"].items():
+        p99 = results["servers"]["mxbound"][attack]["us"]["p99"]
+        theirs = results["servers"].get("Unbound", {}).get(attack)
+        rows.append(Row(f"hit latency p99 beside attack {attack}", p99, "us",
+                        f"Unbound {theirs['us']['p99']:.0f}" if theirs else "", ratio,
+                        f"<= {under_attack.RATIO_MAX} x quiet",
+                        at_most(ratio, under_attack.RATIO_MAX)))
+    return rows
+
+
 def misses_rows(results, _):
     ours, unbound = (results["servers"].get(name) for name in ("mxbound", "Unbound"))
     cost, computed = results["verify_cost"], results["with_openssl"]
@@ -350,6 +363,9 @@ PARTS = [
     Part("latency", "hits beside misses", 240, script("latency.py"), latency_rows,
          "latency.json", in_lab=True, needs=("open_loop", "cold_zones"),
          missing=latency_missing),
+    Part("under-attack", "hits beside name servers that attack", 240,
+         script("under_attack.py"), under_attack_rows, "under_attack.json", in_lab=True,
+         needs=("open_loop",), missing=latency_missing),
     Part("misses", "cold signed names", 180, script("misses.py"), misses_rows,
          "misses.json", in_lab=True, needs=("cold_zones", "verify_cost"),
          missing=misses_missing),
