@@ -125,6 +125,8 @@
 	  "address or Unix socket where smtp_tls_policy_maps of Postfix asks, as in 127.0.0.1@8642; who may ask over an address: access-control") \
 	X(user, "user", TEXT, "", 0, 32, "NAME", \
 	  "account to work as when started as root; unset: mxbound if there is such an account, else nobody") \
+	X(sandbox, "sandbox", BOOL, "yes", 0, 0, "yes|no", \
+	  "each process may do what it needs and no more (seccomp, Landlock); no: for debuggers") \
 	X(log_level, "log-level", CHOICE, "notice", 0, 0, "error|warning|notice|info|debug", \
 	  "least important lines to log")
 

@@ -5,7 +5,9 @@
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <jansson.h>
 #include <poll.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -436,6 +438,9 @@ struct control *control_new(struct event_base *base, struct route_asks *asks)
 	if (!control)
 		return NULL;
 	control->base = base;
+	/* Left alone it would open /dev/urandom, which this process may not,
+	 * and then make do with the time. */
+	json_object_seed(randombytes_random() | 1);
 	TAILQ_INIT(&control->all);
 	control->asks = asks;
 	control->acceptor = acceptor_new(base, "control-socket", admit, control);

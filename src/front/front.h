@@ -3,6 +3,7 @@
 #define FRONT_H
 
 #include <event2/event.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sodium.h>
 #include <stdatomic.h>
@@ -171,6 +172,9 @@ bool realm_of(const struct mx_config *config, uint8_t ret[MX_SNAPSHOT_REALM_LEN]
  * be no file, or for want of memory (logged). See realm_of for when. */
 struct snapshot;
 struct snapshot *snapshot_new(const struct mx_config *config);
+/* Where it makes its files; ret is room for that. */
+const char *snapshot_folder(const struct snapshot *snapshot,
+			    char ret[PATH_MAX]);
 /* Load the file into the cache, then keep the file current. */
 void snapshot_start(struct snapshot *snapshot, struct mx_cache *cache);
 /* Write it now; the supervisor is told when that is done. */

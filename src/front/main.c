@@ -16,6 +16,7 @@
 #include "mx_handover.h"
 #include "mx_log.h"
 #include "mx_privilege.h"
+#include "mx_sandbox.h"
 
 #define SERVICE_SILENT_MS 3000
 
@@ -44,6 +45,7 @@ struct front {
 
 static enum mx_error configure(struct front *front, int fd)
 {
+	char folder[PATH_MAX];
 	char error[MX_CONFIG_ERROR_MAX];
 	enum mx_error err = mx_config_read(&front->config, fd, error);
 
@@ -54,7 +56,12 @@ static enum mx_error configure(struct front *front, int fd)
 	mx_log_init("mxbound-front",
 		    (enum mx_log_level)front->config.log_level);
 	front->snapshot = snapshot_new(&front->config);
-	return mx_drop_privileges(&front->config);
+	err = mx_drop_privileges(&front->config);
+	if (err == MX_OK)
+		mx_sandbox_enter(&front->config, &(struct mx_sandbox){
+			.role = MX_SANDBOX_FRONT,
+			.folder = snapshot_folder(front->snapshot, folder) });
+	return err;
 }
 
 enum { SERVICE_CONTROL, SERVICE_POLICY };

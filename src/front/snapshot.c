@@ -349,6 +349,20 @@ struct snapshot *snapshot_new(const struct mx_config *config)
 	return s;
 }
 
+const char *snapshot_folder(const struct snapshot *s, char ret[PATH_MAX])
+{
+	const char *slash = s ? strrchr(s->file, '/') : NULL;
+	size_t len = slash ? (size_t)(slash - s->file) : 0;
+
+	if (!s || len >= PATH_MAX)
+		return NULL;
+	if (len == 0)
+		return slash ? "/" : ".";
+	memcpy(ret, s->file, len);
+	ret[len] = '\0';
+	return ret;
+}
+
 void snapshot_start(struct snapshot *s, struct mx_cache *cache)
 {
 	if (!s)
