@@ -148,11 +148,15 @@ $(foreach p,$(PROGRAMS),$(eval $(call program_rules,$(p))))
 UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c)) \
 	$(patsubst tests/model/%.c,%,$(wildcard tests/model/model_*.c))
 layer_of = $(word 2,$(subst _, ,$(1)))
+# Where each allocation of ours is made to fail.
+ldflags_test_policy_memory := $(foreach f,malloc calloc realloc reallocarray strdup \
+	asprintf __asprintf_chk open_memstream posix_memalign mallocx,-Wl,--wrap=$(f))
 define unit_rules
 $(BUILD)/tests/$(1): $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/unit/$(1).c tests/model/$(1).c)) \
 		$(call archives,$(call layer_of,$(1)))
 	@mkdir -p $$(@D)
-	$$(call quiet,link)$(CC) $(CFLAGS) $(LDFLAGS) -o $$@ $$^ $(call outside,$(call layer_of,$(1))) -lcmocka
+	$$(call quiet,link)$(CC) $(CFLAGS) $(LDFLAGS) $(ldflags_$(1)) -o $$@ $$^ \
+		$(call outside,$(call layer_of,$(1))) -lcmocka
 endef
 $(foreach t,$(UNIT),$(eval $(call unit_rules,$(t))))
 

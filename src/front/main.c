@@ -38,7 +38,7 @@ struct front {
 	 * others than before. */
 	uint32_t *beats;
 	mx_instant *beat_at;
-	bool going, draining;
+	bool going, draining, failed;
 };
 
 /* ---- what the supervisor sends ---- */
@@ -306,6 +306,14 @@ static bool all_ended(const struct front *front)
 	return true;
 }
 
+static bool any_failed(const struct front *front)
+{
+	for (unsigned i = 0; i < front->worker_count; i++)
+		if (atomic_load(&front->workers[i]->failed))
+			return true;
+	return false;
+}
+
 /* A service that gives way to all others may get no turn for a while on a busy
  * machine, on which the workers use a lot of time: that is no spin. */
 static mx_instant silence_allowed(const struct worker *worker)
@@ -348,6 +356,11 @@ static void on_heart(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (front->draining && all_ended(front)) {
+		event_base_loopbreak(front->base);
+		return;
+	}
+	if (any_failed(front)) {
+		front->failed = true;
 		event_base_loopbreak(front->base);
 		return;
 	}
@@ -516,7 +529,7 @@ int main(int argc, char **argv)
 	if (front.base && receive_until_go(&front) == MX_OK) {
 		say_ready(&front);
 		serve(&front);
-		status = EXIT_SUCCESS;
+		status = front.failed ? EXIT_FAILURE : EXIT_SUCCESS;
 	}
 	tear_down(&front);
 	return status;
