@@ -151,6 +151,7 @@ layer_of = $(word 2,$(subst _, ,$(1)))
 # Where each allocation of ours is made to fail.
 ldflags_test_policy_memory := $(foreach f,malloc calloc realloc reallocarray strdup \
 	asprintf __asprintf_chk open_memstream posix_memalign mallocx,-Wl,--wrap=$(f))
+ldflags_test_policy_calls := -Wl,--wrap=event_base_loop
 define unit_rules
 $(BUILD)/tests/$(1): $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/unit/$(1).c tests/model/$(1).c)) \
 		$(call archives,$(call layer_of,$(1)))

@@ -80,7 +80,9 @@ static void read_answers(struct upstream *up, int limit)
 	while (limit > 0) {
 		ssize_t got = recv(fd, up->buf, sizeof(up->buf), 0);
 
-		if (got < 0 && errno == EAGAIN)
+		/* Nothing is there, or cannot be taken now: it stays. */
+		if (got < 0 && (errno == EAGAIN || errno == ENOBUFS ||
+				errno == ENOMEM))
 			return;
 		limit--;
 		/* A resolver that died with questions unread: said once, and

@@ -214,7 +214,8 @@ static void *run(void *arg)
 		give_way();
 	else
 		ask_for_short_turns();
-	event_base_dispatch(worker->base);
+	if (event_base_dispatch(worker->base) != 0)
+		atomic_store(&worker->failed, true);
 	atomic_store(&worker->ended, true);
 	return NULL;
 }
