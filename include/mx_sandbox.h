@@ -32,6 +32,7 @@ enum mx_sandbox_role {
 	MX_SANDBOX_SUPERVISOR,
 	MX_SANDBOX_FRONT,    /* may not connect, bind, listen or start anything */
 	MX_SANDBOX_RESOLVER, /* may connect, but not listen, accept or start */
+	MX_SANDBOX_FETCHER,  /* may connect, TCP to port 443 alone; no file */
 };
 
 struct mx_sandbox {

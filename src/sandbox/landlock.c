@@ -41,6 +41,8 @@ enum file_access {
 #define FILES_ABI_3 0x7fffu
 #define FILES_ABI_5 0xffffu
 
+#define HTTPS 443
+
 enum port_access { BIND_TCP = 1 << 0, CONNECT_TCP = 1 << 1 };
 enum scope { SCOPE_ABSTRACT_UNIX = 1 << 0, SCOPE_SIGNAL = 1 << 1 };
 
@@ -71,8 +73,9 @@ static struct ruleset handled(int abi, enum mx_sandbox_role role)
 	struct ruleset all = {
 		.files = abi >= 5 ? FILES_ABI_5 : abi >= 3 ? FILES_ABI_3 :
 			 abi >= 2 ? FILES_ABI_2 : FILES_ABI_1,
+		/* A forwarder of a resolver may have any port. */
 		.ports = BIND_TCP |
-			 (role == MX_SANDBOX_FRONT ? CONNECT_TCP : 0),
+			 (role == MX_SANDBOX_RESOLVER ? 0 : CONNECT_TCP),
 		.scopes = SCOPE_ABSTRACT_UNIX | SCOPE_SIGNAL,
 	};
 
@@ -116,12 +119,12 @@ static void allow_or_tell(int ruleset, const struct ruleset *all,
 		       path, strerror(errno));
 }
 
-/* Any that is free, which a TCP connection from outgoing-interface asks for. */
-static void allow_any_port(int ruleset, const struct ruleset *all)
+static void allow_port(int ruleset, const struct ruleset *all, uint64_t kind,
+		       uint64_t port)
 {
-	struct port_rule rule = { .allowed = BIND_TCP, .port = 0 };
+	struct port_rule rule = { .allowed = kind, .port = port };
 
-	if (all->ports & BIND_TCP)
+	if (all->ports & kind)
 		(void)syscall(SYS_landlock_add_rule, ruleset, RULE_PORT, &rule, 0);
 }
 
@@ -134,8 +137,11 @@ static void allow(int ruleset, const struct ruleset *all,
 		      READ_FILE | READ_DIR | WRITE_FILE | TRUNCATE | MAKE_REG |
 			      REMOVE_FILE | REMOVE_DIR);
 	allow_or_tell(ruleset, all, sandbox->file, READ_FILE);
+	/* 0 is any that is free: for connections from outgoing-interface. */
 	if (sandbox->role == MX_SANDBOX_RESOLVER)
-		allow_any_port(ruleset, all);
+		allow_port(ruleset, all, BIND_TCP, 0);
+	if (sandbox->role == MX_SANDBOX_FETCHER)
+		allow_port(ruleset, all, CONNECT_TCP, HTTPS);
 #ifdef MX_SANITIZED
 	/* They read /proc/self/maps, and start who knows the names of lines. */
 	(void)allow_path(ruleset, all, "/", EXECUTE | READ_FILE | READ_DIR);

@@ -16,7 +16,8 @@
 #define S ROLE(MX_SANDBOX_SUPERVISOR)
 #define F ROLE(MX_SANDBOX_FRONT)
 #define R ROLE(MX_SANDBOX_RESOLVER)
-#define CHILD (F | R)
+#define E ROLE(MX_SANDBOX_FETCHER)
+#define CHILD (F | R | E)
 #define ALL (S | CHILD)
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
@@ -85,7 +86,7 @@ const struct allowed allowed[] = {
 	CALL(sched_yield, CHILD),
 	CALL(restart_syscall, CHILD),
 
-	/* Sockets that are there, and those that a resolver makes. */
+	/* Sockets that are there, and those for what is asked outside. */
 	CALL(sendmsg, CHILD),
 	CALL(sendto, CHILD),
 	CALL(send, CHILD),
@@ -101,9 +102,9 @@ const struct allowed allowed[] = {
 	CALL(recvmmsg, F),
 	CALL(accept4, F),
 	CALL(accept, F),
-	CALL_IF(socket, R, 0, INT, AF_INET),
-	CALL_IF(socket, R, 0, INT, AF_INET6),
-	CALL(connect, R),
+	CALL_IF(socket, R | E, 0, INT, AF_INET),
+	CALL_IF(socket, R | E, 0, INT, AF_INET6),
+	CALL(connect, R | E),
 	CALL(bind, R), /* each question from a random UDP port */
 
 	/* Threads, and what a thread asks about itself. clone3() keeps its
@@ -185,8 +186,8 @@ const struct forbidden forbidden[] = {
 	END(connect, F),
 	END(bind, F),
 	END(listen, CHILD),
-	END(accept, R),
-	END(accept4, R),
+	END(accept, R | E),
+	END(accept4, R | E),
 
 	/* Other processes. */
 	END(ptrace, ALL & NOT_SANITIZED),

@@ -412,6 +412,7 @@ enum fate { WORKS, KILLED, DENIED };
 #define S (1u << MX_SANDBOX_SUPERVISOR)
 #define F (1u << MX_SANDBOX_FRONT)
 #define R (1u << MX_SANDBOX_RESOLVER)
+#define E (1u << MX_SANDBOX_FETCHER)
 /* Where only Landlock can tell: skipped without. */
 enum needs { SECCOMP, LANDLOCK_1 = 1, LANDLOCK_4 = 4 };
 
@@ -429,83 +430,84 @@ static const struct row {
 	enum needs needs; /* of denied */
 	bool no_folder; /* with neither folder nor file */
 } rows[] = {
-	ROW("execve", try_execve, S, F | R, 0),
-	ROW("execveat", try_execveat, S, F | R, 0),
-	ROW("fork", try_fork, S, F | R, 0),
-	ROW("posix_spawn", try_vfork, S, F | R, 0),
-	ROW("a user namespace", try_namespace, 0, S | F | R, 0),
-	ROW("a thread", try_thread, S | F, 0, R),
-	ROW("ptrace", try_ptrace, 0, S | F | R, 0),
-	ROW("another's memory", try_read_memory, 0, S | F | R, 0),
-	ROW("kill another", try_kill, S, F | R, 0),
-	ROW("kill the group", try_kill_group, S, F | R, 0),
-	ROW("tgkill another", try_tgkill, S, 0, F | R),
-	ROW("look for the dead", try_look, S | F, 0, R),
-	ROW("signal itself", try_own_signal, S | F | R, 0, 0),
-	ROW("mount", try_mount, 0, S | F | R, 0),
-	ROW("chroot", try_chroot, 0, S | F | R, 0),
-	ROW("bpf", try_bpf, 0, S | F | R, 0),
-	ROW("a kernel module", try_module, 0, S | F | R, 0),
-	ROW("keyctl", try_keys, 0, S | F | R, 0),
-	ROW("perf_event_open", try_perf, 0, S | F | R, 0),
-	ROW("io_uring", try_uring, 0, 0, S | F | R),
-	ROW("set the clock", try_clock, 0, S | F | R, 0),
-	ROW("setresuid", try_setuid, S, F | R, 0),
-	ROW("a call of next year", try_unknown, 0, 0, S | F | R),
+	ROW("execve", try_execve, S, F | R | E, 0),
+	ROW("execveat", try_execveat, S, F | R | E, 0),
+	ROW("fork", try_fork, S, F | R | E, 0),
+	ROW("posix_spawn", try_vfork, S, F | R | E, 0),
+	ROW("a user namespace", try_namespace, 0, S | F | R | E, 0),
+	ROW("a thread", try_thread, S | F, 0, R | E),
+	ROW("ptrace", try_ptrace, 0, S | F | R | E, 0),
+	ROW("another's memory", try_read_memory, 0, S | F | R | E, 0),
+	ROW("kill another", try_kill, S, F | R | E, 0),
+	ROW("kill the group", try_kill_group, S, F | R | E, 0),
+	ROW("tgkill another", try_tgkill, S, 0, F | R | E),
+	ROW("look for the dead", try_look, S | F, 0, R | E),
+	ROW("signal itself", try_own_signal, S | F | R | E, 0, 0),
+	ROW("mount", try_mount, 0, S | F | R | E, 0),
+	ROW("chroot", try_chroot, 0, S | F | R | E, 0),
+	ROW("bpf", try_bpf, 0, S | F | R | E, 0),
+	ROW("a kernel module", try_module, 0, S | F | R | E, 0),
+	ROW("keyctl", try_keys, 0, S | F | R | E, 0),
+	ROW("perf_event_open", try_perf, 0, S | F | R | E, 0),
+	ROW("io_uring", try_uring, 0, 0, S | F | R | E),
+	ROW("set the clock", try_clock, 0, S | F | R | E, 0),
+	ROW("setresuid", try_setuid, S, F | R | E, 0),
+	ROW("a call of next year", try_unknown, 0, 0, S | F | R | E),
 #ifdef __x86_64__
-	ROW("a call of the x32 ABI", try_x32, 0, S | F | R, 0),
+	ROW("a call of the x32 ABI", try_x32, 0, S | F | R | E, 0),
 #endif
-	ROW("memory to execute", try_executable_memory, S, 0, F | R),
-	ROW("memory made executable", try_make_executable, S, 0, F | R),
-	ROW("memory", try_memory, S | F | R, 0, 0),
-	ROW("another limit", try_limit, S, 0, F | R),
-	ROW("a look at limits", try_look_limit, S | F | R, 0, 0),
+	ROW("memory to execute", try_executable_memory, S, 0, F | R | E),
+	ROW("memory made executable", try_make_executable, S, 0, F | R | E),
+	ROW("memory", try_memory, S | F | R | E, 0, 0),
+	ROW("another limit", try_limit, S, 0, F | R | E),
+	ROW("a look at limits", try_look_limit, S | F | R | E, 0, 0),
 
-	ROW("an IPv4 socket", try_socket, S | R, 0, F),
-	ROW("an IPv6 socket", try_socket6, S | R, 0, F),
-	ROW("a Unix socket", try_unix, S, 0, F | R),
-	ROW("a netlink socket", try_netlink, S, 0, F | R),
-	ROW("a packet socket", try_packet, 0, 0, F | R),
-	ROW("a vsock socket", try_vsock, 0, 0, F | R),
-	ROW("an AF_ALG socket", try_alg, 0, 0, F | R),
-	ROW("connect, TCP", try_connect_tcp, S | R, 0, F),
-	ROW("connect, UDP", try_connect_udp, S | R, 0, F),
+	ROW("an IPv4 socket", try_socket, S | R | E, 0, F),
+	ROW("an IPv6 socket", try_socket6, S | R | E, 0, F),
+	ROW("a Unix socket", try_unix, S, 0, F | R | E),
+	ROW("a netlink socket", try_netlink, S, 0, F | R | E),
+	ROW("a packet socket", try_packet, 0, 0, F | R | E),
+	ROW("a vsock socket", try_vsock, 0, 0, F | R | E),
+	ROW("an AF_ALG socket", try_alg, 0, 0, F | R | E),
+	BY_LANDLOCK("connect, TCP", try_connect_tcp, S | R, 0, F | E, LANDLOCK_4),
+	ROW("connect, UDP", try_connect_udp, S | R | E, 0, F),
 	ROW("connect what is there", try_connect, 0, F, 0),
-	ROW("bind, UDP", try_bind_udp, S | R, 0, F),
-	ROW("bind, TCP, any port", try_bind_tcp, S | R, 0, F),
-	BY_LANDLOCK("bind, TCP, this port", try_bind_tcp_port, S, 0, F | R, LANDLOCK_4),
+	ROW("bind, UDP", try_bind_udp, S | R, 0, F | E),
+	ROW("bind, TCP, any port", try_bind_tcp, S | R, 0, F | E),
+	BY_LANDLOCK("bind, TCP, this port", try_bind_tcp_port, S, 0, F | R | E, LANDLOCK_4),
 	ROW("bind what is there", try_bind, 0, F, 0),
-	ROW("listen", try_listen, S, F | R, 0),
-	ROW("accept", try_accept, S | F, R, 0),
-	ROW("many datagrams", try_datagrams, S | F, 0, R),
+	ROW("listen", try_listen, S, F | R | E, 0),
+	ROW("accept", try_accept, S | F, R | E, 0),
+	ROW("many datagrams", try_datagrams, S | F, 0, R | E),
 
-	ROW("read its own file", try_read_inside, S | F | R, 0, 0),
-	BY_LANDLOCK("read another file", try_read_outside, S, 0, F | R, LANDLOCK_1),
-	ROW("read what is in memory", try_read_memory_file, S | R, 0, F),
-	BY_LANDLOCK("another's memory as a file", try_parents_memory, 0, 0, F | R, LANDLOCK_1),
-	BY_LANDLOCK("make another file", try_make_outside, S, 0, F | R, LANDLOCK_1),
-	ROW("replace its own file", try_replace_inside, S | F | R, 0, 0),
-	ROW("remove another file", try_remove_outside, 0, 0, F | R),
-	ROW("make a folder", try_mkdir, S, 0, F | R),
-	ROW("make a link", try_symlink, S, 0, F | R),
-	ROW("make a device", try_mknod, 0, S | F | R, 0),
+	ROW("read its own file", try_read_inside, S | F | R | E, 0, 0),
+	BY_LANDLOCK("read another file", try_read_outside, S, 0, F | R | E, LANDLOCK_1),
+	ROW("read what is in memory", try_read_memory_file, S | R, 0, F | E),
+	BY_LANDLOCK("another's memory as a file", try_parents_memory, 0, 0, F | R | E, LANDLOCK_1),
+	BY_LANDLOCK("make another file", try_make_outside, S, 0, F | R | E, LANDLOCK_1),
+	ROW("replace its own file", try_replace_inside, S | F | R | E, 0, 0),
+	ROW("remove another file", try_remove_outside, 0, 0, F | R | E),
+	ROW("make a folder", try_mkdir, S, 0, F | R | E),
+	ROW("make a link", try_symlink, S, 0, F | R | E),
+	ROW("make a device", try_mknod, 0, S | F | R | E, 0),
 
-	BARE("no folder: read", try_read_inside, 0, 0, F, SECCOMP),
+	BARE("no folder: read", try_read_inside, 0, 0, F | E, SECCOMP),
 	BARE("no folder: read", try_read_inside, 0, 0, R, LANDLOCK_1),
-	BARE("no folder: what is in memory", try_read_memory_file, R, 0, F, SECCOMP),
-	BARE("no folder: make", try_make_outside, 0, 0, F | R, SECCOMP),
-	BARE("no folder: replace", try_replace_inside, 0, 0, F | R, SECCOMP),
-	BARE("no folder: remove", try_remove_outside, 0, 0, F | R, SECCOMP),
+	BARE("no folder: what is in memory", try_read_memory_file, R, 0, F | E, SECCOMP),
+	BARE("no folder: make", try_make_outside, 0, 0, F | R | E, SECCOMP),
+	BARE("no folder: replace", try_replace_inside, 0, 0, F | R | E, SECCOMP),
+	BARE("no folder: remove", try_remove_outside, 0, 0, F | R | E, SECCOMP),
 
-	ROW("events", try_events, S | F | R, 0, 0),
-	ROW("time", try_time, S | F | R, 0, 0),
-	ROW("random numbers", try_chance, S | F | R, 0, 0),
+	ROW("events", try_events, S | F | R | E, 0, 0),
+	ROW("time", try_time, S | F | R | E, 0, 0),
+	ROW("random numbers", try_chance, S | F | R | E, 0, 0),
 };
 
 
 #define ROW_COUNT (sizeof rows / sizeof *rows)
 
-static const char *const role_names[] = { "supervisor", "front", "resolver" };
+static const char *const role_names[] = { "supervisor", "front", "resolver",
+					 "fetcher" };
 
 /* In a child: enter, try, and tell by the status. */
 static void enter_and_try(const struct row *row, enum mx_sandbox_role role)
@@ -560,7 +562,7 @@ static void test_roles(void **state)
 	skip(); /* another filter: rules.c says which */
 #endif
 	for (size_t i = 0; i < ROW_COUNT; i++)
-		for (unsigned role = 0; role < 3; role++) {
+		for (unsigned role = 0; role < 4; role++) {
 			enum fate want, got;
 
 			if (!expected(&rows[i], role, &want))
