@@ -14,6 +14,9 @@ import pytest
 
 from mxbound import SANITIZED, Mxbound, free_port, wait_until
 
+pytestmark = pytest.mark.skipif(os.environ.get("MX_SANDBOX") == "no",
+                                reason="MX_SANDBOX=no")
+
 SETS = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
 
 

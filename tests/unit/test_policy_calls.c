@@ -211,7 +211,7 @@ static void replaced(struct scene *s)
 }
 
 /* Several at once, of which a short call takes one. */
-static void many(struct scene *s)
+static inline void many(struct scene *s)
 {
 	uint8_t query[300];
 	size_t len = query_of("a.example.", query, sizeof query);
@@ -228,12 +228,14 @@ static void many(struct scene *s)
 		(void)state; \
 		try_all(name); \
 	}
-REQUEST(udp)
-REQUEST(many)
 REQUEST(tcp)
 REQUEST(replaced)
-REQUEST(route)
 REQUEST(policy)
+#ifndef MX_SANITIZED /* nothing in these that is not in the others */
+REQUEST(udp)
+REQUEST(many)
+REQUEST(route)
+#endif
 
 int main(void)
 {
@@ -241,7 +243,7 @@ int main(void)
 		cmocka_unit_test(test_tcp),
 		cmocka_unit_test(test_replaced),
 		cmocka_unit_test(test_policy),
-#ifndef MX_SANITIZED /* nothing in these that is not in the others */
+#ifndef MX_SANITIZED
 		cmocka_unit_test(test_udp),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_route),
