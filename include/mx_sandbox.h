@@ -37,10 +37,10 @@ enum mx_sandbox_role {
 
 struct mx_sandbox {
 	enum mx_sandbox_role role;
-	/* Its files may be read, made, renamed and removed. NULL: no file may
-	 * be opened for writing. It must be there already: a folder that is
-	 * made or replaced later is another one. */
-	const char *folder;
+	/* Their files may be read, made, renamed and removed. None (NULL): no
+	 * file may be opened for writing. They must be there already: a folder
+	 * that is made or replaced later is another one. */
+	const char *folders[2];
 	/* May be read. NULL: none. */
 	const char *file;
 };

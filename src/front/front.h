@@ -3,7 +3,6 @@
 #define FRONT_H
 
 #include <event2/event.h>
-#include <limits.h>
 #include <pthread.h>
 #include <sodium.h>
 #include <stdatomic.h>
@@ -172,9 +171,6 @@ bool realm_of(const struct mx_config *config, uint8_t ret[MX_SNAPSHOT_REALM_LEN]
  * be no file, or for want of memory (logged). See realm_of for when. */
 struct snapshot;
 struct snapshot *snapshot_new(const struct mx_config *config);
-/* Where it makes its files; ret is room for that. */
-const char *snapshot_folder(const struct snapshot *snapshot,
-			    char ret[PATH_MAX]);
 /* Load the file into the cache, then keep the file current. */
 void snapshot_start(struct snapshot *snapshot, struct mx_cache *cache);
 /* Write it now; the supervisor is told when that is done. */
@@ -185,6 +181,8 @@ void snapshot_cease(struct snapshot *snapshot);
  * loaded and never ceased; beat is called often while that lasts. */
 void snapshot_finish(struct snapshot *snapshot, void (*beat)(void));
 void snapshot_free(struct snapshot *snapshot);
+/* What to do about a file that cannot be written, for errno. */
+const char *snapshot_remedy(int error);
 
 /* ---- reason.c: what a resolver says of an answer that is no good ---- */
 
@@ -282,7 +280,7 @@ struct worker_service {
 	size_t (*open)(const void *arg);   /* how much is still in hand */
 };
 
-#define WORKER_SERVICES 2u
+#define WORKER_SERVICES 3u
 
 struct udp_batch;
 struct udp_batch *udp_batch_new(size_t udp_size_max);

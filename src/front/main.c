@@ -3,6 +3,7 @@
  * The main thread listens to the supervisor and hands on what it sends; the
  * workers do all else. It never connects to anything: only the resolvers do. */
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 
 #include "../admin/control.h"
 #include "../policy/server.h"
+#include "../policy/sts.h"
 #include "front.h"
 #include "mx_handover.h"
 #include "mx_log.h"
@@ -34,6 +36,8 @@ struct front {
 	struct route_asks *asks; /* of both; NULL: there is neither */
 	struct control *control; /* NULL: there is none */
 	struct policy_server *policy; /* likewise */
+	struct sts *sts; /* NULL: no mta-sts, or neither of these */
+	struct sts_source sts_source;
 	/* Of each worker: its beats when last looked at, and when they were
 	 * others than before. */
 	uint32_t *beats;
@@ -43,9 +47,33 @@ struct front {
 
 /* ---- what the supervisor sends ---- */
 
+/* The folder of a file, in room for it; NULL for none. */
+static const char *folder_of(const char *file, char room[PATH_MAX])
+{
+	const char *slash = file ? strrchr(file, '/') : NULL;
+	size_t len = slash ? (size_t)(slash - file) : 0;
+
+	if (!file || len >= PATH_MAX)
+		return NULL;
+	if (len == 0)
+		return slash ? "/" : ".";
+	memcpy(room, file, len);
+	room[len] = '\0';
+	return room;
+}
+
+static void enter_sandbox(const struct mx_config *config)
+{
+	char cache[PATH_MAX], policies[PATH_MAX];
+
+	mx_sandbox_enter(config, &(struct mx_sandbox){
+		.role = MX_SANDBOX_FRONT,
+		.folders = { folder_of(mx_config_snapshot_file(config), cache),
+			     folder_of(mx_config_sts_file(config), policies) } });
+}
+
 static enum mx_error configure(struct front *front, int fd)
 {
-	char folder[PATH_MAX];
 	char error[MX_CONFIG_ERROR_MAX];
 	enum mx_error err = mx_config_read(&front->config, fd, error);
 
@@ -58,13 +86,11 @@ static enum mx_error configure(struct front *front, int fd)
 	front->snapshot = snapshot_new(&front->config);
 	err = mx_drop_privileges(&front->config);
 	if (err == MX_OK)
-		mx_sandbox_enter(&front->config, &(struct mx_sandbox){
-			.role = MX_SANDBOX_FRONT,
-			.folder = snapshot_folder(front->snapshot, folder) });
+		enter_sandbox(&front->config);
 	return err;
 }
 
-enum { SERVICE_CONTROL, SERVICE_POLICY };
+enum { SERVICE_CONTROL, SERVICE_POLICY, SERVICE_FETCHER };
 
 static enum mx_acl_action may_ask(const void *limits,
 				  const struct sockaddr *peer)
@@ -72,9 +98,30 @@ static enum mx_acl_action may_ask(const void *limits,
 	return limits_acl(limits, peer);
 }
 
+/* Whom they ask for MTA-STS policies, or NULL. */
+static const struct sts_source *sts_source_of(const struct front *front)
+{
+	return front->sts ? &front->sts_source : NULL;
+}
+
+static enum mx_error add_sts(struct front *front, struct worker *worker)
+{
+	front->sts = sts_new(worker->base, worker->lookups, &front->config,
+			     &worker->counters);
+	if (!front->sts)
+		return MX_E_NO_MEMORY;
+	front->sts_source = sts_source(front->sts);
+	worker->services[SERVICE_FETCHER] = (struct worker_service){
+		.arg = front->sts, .listen = sts_connect, .stop = sts_stop,
+		.open = sts_open,
+	};
+	return MX_OK;
+}
+
 static enum mx_error add_control(struct front *front, struct worker *worker)
 {
-	front->control = control_new(worker->base, front->asks);
+	front->control = control_new(worker->base, front->asks,
+				     sts_source_of(front));
 	worker->services[SERVICE_CONTROL] = (struct worker_service){
 		.arg = front->control, .listen = control_listen,
 		.stop = control_stop, .open = control_open,
@@ -86,7 +133,8 @@ static enum mx_error add_policy(struct front *front, struct worker *worker)
 {
 	const struct policy_access access = { may_ask, front->limits };
 
-	front->policy = policy_server_new(worker->base, front->asks, &access,
+	front->policy = policy_server_new(worker->base, front->asks,
+					  sts_source_of(front), &access,
 					  &worker->counters);
 	worker->services[SERVICE_POLICY] = (struct worker_service){
 		.arg = front->policy, .listen = policy_server_listen,
@@ -109,7 +157,9 @@ static enum mx_error add_services(struct front *front)
 	front->asks = route_asks_new(last->base, last->lookups, &front->config);
 	if (!front->asks)
 		return MX_E_NO_MEMORY;
-	if (control)
+	if (mx_config_fetcher(&front->config))
+		err = add_sts(front, last);
+	if (control && err == MX_OK)
 		err = add_control(front, last);
 	if (policy && err == MX_OK)
 		err = add_policy(front, last);
@@ -121,6 +171,8 @@ static void free_services(struct front *front)
 	control_free(front->control);
 	policy_server_free(front->policy);
 	route_asks_free(front->asks);
+	sts_free(front->sts);
+	front->sts = NULL;
 	front->control = NULL;
 	front->policy = NULL;
 	front->asks = NULL;
@@ -263,6 +315,10 @@ static enum mx_error obey(struct front *front, struct mx_handover *m)
 	case MX_HANDOVER_POLICY:
 		tell_worker(front, front->worker_count - 1, WORKER_SERVICE,
 			    SERVICE_POLICY, m->fd);
+		return MX_OK;
+	case MX_HANDOVER_FETCHER:
+		tell_worker(front, front->worker_count - 1, WORKER_SERVICE,
+			    SERVICE_FETCHER, m->fd);
 		return MX_OK;
 	case MX_HANDOVER_GO:
 		return go(front);
@@ -455,7 +511,7 @@ static void say_counters(const struct front *front)
 {
 	struct mx_counters sum = { 0 };
 	struct mx_cache_stats cache;
-	char line[1000] = "";
+	char line[2000] = "";
 	size_t used = 0;
 
 	for (unsigned i = 0; i < front->worker_count; i++)
@@ -483,6 +539,7 @@ static void tear_down(struct front *front)
 			worker_join(front->workers[i]);
 		say_counters(front);
 	}
+	sts_finish(front->sts, beat);
 	if (!front->going)
 		snapshot_cease(front->snapshot);
 	snapshot_finish(front->snapshot, beat);

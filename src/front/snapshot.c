@@ -199,7 +199,7 @@ static bool load(struct snapshot *s)
 
 /* ---- writing ---- */
 
-static const char *remedy(int error)
+const char *snapshot_remedy(int error)
 {
 	switch (error) {
 	case ENOSPC:
@@ -238,7 +238,7 @@ static bool save(struct snapshot *s, enum mx_log_level level)
 		       err == MX_E_NO_MEMORY ? mx_error_text(err) :
 					       strerror(errno),
 		       err == MX_E_NO_MEMORY ? "lower cache-size" :
-					       remedy(errno));
+					       snapshot_remedy(errno));
 	return err == MX_OK;
 }
 
@@ -347,20 +347,6 @@ struct snapshot *snapshot_new(const struct mx_config *config)
 	pthread_cond_init(&s->changed, &monotonic);
 	pthread_condattr_destroy(&monotonic);
 	return s;
-}
-
-const char *snapshot_folder(const struct snapshot *s, char ret[PATH_MAX])
-{
-	const char *slash = s ? strrchr(s->file, '/') : NULL;
-	size_t len = slash ? (size_t)(slash - s->file) : 0;
-
-	if (!s || len >= PATH_MAX)
-		return NULL;
-	if (len == 0)
-		return slash ? "/" : ".";
-	memcpy(ret, s->file, len);
-	ret[len] = '\0';
-	return ret;
 }
 
 void snapshot_start(struct snapshot *s, struct mx_cache *cache)

@@ -444,7 +444,7 @@ static void enter_sandbox(const struct resolver *r)
 	mx_sandbox_enter(c, &(struct mx_sandbox){
 		.role = MX_SANDBOX_RESOLVER,
 		/* Of no use beside an anchor of the operator's. */
-		.folder = c->state_dir && c->state_dir[0] && r->anchors.fd < 0 ?
+		.folders[0] = c->state_dir && c->state_dir[0] && r->anchors.fd < 0 ?
 			c->state_dir : NULL,
 		.file = certificates(c) });
 }

@@ -104,18 +104,18 @@ static void add_signals(struct build *b)
 static void add_files(struct build *b, const struct mx_sandbox *sandbox)
 {
 	/* libunbound reads what is in memory, by its name below /proc. */
-	bool reads = sandbox->folder || sandbox->file ||
+	bool writes_some = sandbox->folders[0] || sandbox->folders[1];
+	bool reads = writes_some || sandbox->file ||
 		sandbox->role == MX_SANDBOX_RESOLVER;
 	uint32_t read = reads ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EACCES);
-	uint32_t write = sandbox->folder ? SCMP_ACT_ALLOW :
-					   SCMP_ACT_ERRNO(EACCES);
+	uint32_t write = writes_some ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EACCES);
 	const uint64_t writes = O_ACCMODE | O_CREAT | O_TRUNC;
 
 	for (size_t i = 0; i < reading_count; i++)
 		add(b, read, reading[i], 0, NULL);
 	for (size_t i = 0; i < writing_count; i++)
 		add(b, write, writing[i], 0, NULL);
-	if (sandbox->folder || !reads) {
+	if (writes_some || !reads) {
 		add(b, write, SCMP_SYS(openat), 0, NULL);
 		add(b, write, SCMP_SYS(open), 0, NULL);
 	} else {

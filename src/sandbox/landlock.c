@@ -133,9 +133,10 @@ static void allow(int ruleset, const struct ruleset *all,
 {
 	/* REMOVE_DIR: else to rename over a folder would be said to want rights
 	 * rather than another name. */
-	allow_or_tell(ruleset, all, sandbox->folder,
-		      READ_FILE | READ_DIR | WRITE_FILE | TRUNCATE | MAKE_REG |
-			      REMOVE_FILE | REMOVE_DIR);
+	for (int i = 0; i < 2; i++)
+		allow_or_tell(ruleset, all, sandbox->folders[i],
+			      READ_FILE | READ_DIR | WRITE_FILE | TRUNCATE |
+				      MAKE_REG | REMOVE_FILE | REMOVE_DIR);
 	allow_or_tell(ruleset, all, sandbox->file, READ_FILE);
 	/* 0 is any that is free: for connections from outgoing-interface. */
 	if (sandbox->role == MX_SANDBOX_RESOLVER)

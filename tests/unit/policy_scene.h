@@ -57,8 +57,9 @@ static inline bool services_make(struct scene *s)
 
 	s->asks = route_asks_new(worker->base, worker->lookups, &s->w.config);
 	if (s->asks) {
-		s->control = control_new(worker->base, s->asks);
-		s->policy = policy_server_new(worker->base, s->asks, &access,
+		s->control = control_new(worker->base, s->asks, NULL);
+		s->policy = policy_server_new(worker->base, s->asks,
+					      NULL, &access,
 					      &worker->counters);
 	}
 	return s->asks && s->control && s->policy;

@@ -515,7 +515,7 @@ static void enter_and_try(const struct row *row, enum mx_sandbox_role role)
 	const struct mx_config config = { .sandbox = true };
 	const struct mx_sandbox sandbox = {
 		.role = role,
-		.folder = row->no_folder ? NULL : folder,
+		.folders[0] = row->no_folder ? NULL : folder,
 	};
 
 	/* What is forbidden is said, and not to whoever looks at the tests. */
@@ -655,7 +655,7 @@ static void test_many_times(void **state)
 	const struct mx_config config = { .sandbox = true };
 	const struct mx_sandbox supervisor = { .role = MX_SANDBOX_SUPERVISOR };
 	const struct mx_sandbox front = { .role = MX_SANDBOX_FRONT,
-					  .folder = folder };
+					  .folders[1] = folder };
 	int status;
 	pid_t pid = fork();
 
