@@ -689,6 +689,33 @@ static void fetches_are_bounded(void **state)
 	sts_world_end(&s);
 }
 
+/* Room comes without a fetch's end, too: where one has taken long. Who comes
+ * then does not go before those that wait. */
+static void room_is_looked_for(void **state)
+{
+	static struct call calls[2], late;
+	struct sts_world s;
+
+	(void)state;
+	sts_world_begin(&s, NULL);
+	sts_fetch_max = 1;
+	start_many(&s, calls, 2);
+	assert_int_equal(sts_fetch_count, 1);
+	sts_fetch_max = 2;
+	call_ask(&s, &late);
+	assert_int_equal(sts_fetch_count, 1);
+	world_pass(&s.w, STS_ROOM_LOOK_MS);
+	assert_int_equal(sts_fetch_count, 2);
+	assert_string_equal(sts_fetches[1].domain, "d1.example.");
+	fetch_ends(0, MX_FETCH_OK, ENFORCE);
+	assert_string_equal(sts_fetches[2].domain, "a.example.");
+	fetch_ends(1, MX_FETCH_OK, ENFORCE);
+	fetch_ends(2, MX_FETCH_OK, ENFORCE);
+	assert_true(calls[0].has_policy && calls[1].has_policy &&
+		    late.has_policy);
+	sts_world_end(&s);
+}
+
 static void domains_are_bounded(void **state)
 {
 	static struct call calls[STS_DOMAINS_MAX + 1];
@@ -1010,6 +1037,7 @@ int main(void)
 		cmocka_unit_test(failures_are_logged),
 		cmocka_unit_test(the_log_is_not_flooded),
 		cmocka_unit_test(fetches_are_bounded),
+		cmocka_unit_test(room_is_looked_for),
 		cmocka_unit_test(domains_are_bounded),
 		cmocka_unit_test(it_ends_at_any_step),
 		cmocka_unit_test(used_policies_are_refreshed),
