@@ -97,6 +97,18 @@
 	  "a connection with nothing asked and nothing to answer is closed") \
 	X(tcp_message_timeout, "tcp-message-timeout", MSEC, "5s", 100, 600000, "ms", \
 	  "a query must arrive, and a reply be taken, within this") \
+	X(rate_limit, "rate-limit", COUNT, "10000", 0, 1000000, "replies/s", \
+	  "replies over UDP to one network, /24 or /56, of other hosts, whose addresses may be forged; a valid cookie is exempt; 0: no bound") \
+	X(rate_limit_slip, "rate-limit-slip", COUNT, "2", 0, 1000, "queries", \
+	  "past rate-limit each so manieth query is told to come over TCP, the others get nothing; 0: none is told") \
+	X(discard_timeout, "discard-timeout", MSEC, "1900ms", 0, 4500, "ms", \
+	  "a reply over UDP to another host that took longer is not sent, only kept, lest many are held back to be sent at once; a valid cookie is exempt; 0: all are sent") \
+	X(cookie_required, "cookie-required", BOOL, "no", 0, 0, "yes|no", \
+	  "over UDP other hosts must have a valid cookie (RFC 7873): BADCOOKIE for a wrong one, TC for none") \
+	X(cookie_secret_file, "cookie-secret-file", TEXT, "", 0, 4095, "FILE", \
+	  "secrets for cookies that several hosts share, 32 hexadecimal digits a line, the first makes them; unset: one of this host's own for each day") \
+	X(nsid, "nsid", TEXT, "", 0, 64, "NAME", \
+	  "told to those who ask which server this is (RFC 5001); unset: nobody is told") \
 	X(root_hints, "root-hints", TEXT, "", 0, 4095, "FILE", \
 	  "name servers of the root in zone file format; built in if unset") \
 	X(trust_anchor_file, "trust-anchor-file", TEXT, "", 0, 4095, "FILE", \

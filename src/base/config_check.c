@@ -16,6 +16,7 @@
 
 #include "config_parts.h"
 #include "mx_control.h"
+#include "mx_cookie.h"
 #include "mx_privilege.h"
 #include "text.h"
 
@@ -156,6 +157,39 @@ out:
 	free(order);
 	free(rules);
 	return err;
+}
+
+static bool only_loopback(const struct mx_acl_rule *rule)
+{
+	if (rule->family == AF_INET)
+		return rule->prefix[0] == 127 && rule->prefix_bits >= 8;
+	return rule->prefix_bits == 128 &&
+	       memcmp(rule->prefix, &in6addr_loopback, 16) == 0;
+}
+
+/* A resolver for everyone is a weapon, and one that refuses everyone is of no
+ * use: who listens where others can ask says who they are. A rule that refuses
+ * them is an answer too. */
+static enum mx_error check_open(struct mx_load *load)
+{
+	const struct mx_config *c = load->config;
+	struct mx_acl_rule rule;
+
+	for (size_t i = 0; i < c->access_control.count; i++)
+		if (mx_acl_rule_parse(c->access_control.at[i], &rule) &&
+		    !only_loopback(&rule))
+			return MX_OK;
+	for (size_t i = 0; i < c->listen.count; i++) {
+		struct sockaddr_storage addr = listen_address(c, i);
+
+		if (mx_address_loopback(&addr))
+			continue;
+		return mx_load_fail(load,
+				    mx_load_place(load, MX_OPTION_listen, i),
+				    "other hosts can reach \"%s\", and no rule says which of them may ask; add those that may, as in \"access-control: 192.0.2.0/24 allow\", beside \"127.0.0.0/8 allow\" and \"::1/128 allow\"",
+				    mx_excerpt(c->listen.at[i]).text);
+	}
+	return MX_OK;
 }
 
 /* ---- forward-zone, stub-zone ---- */
@@ -613,18 +647,37 @@ static enum mx_error check_user(struct mx_load *load)
 			    mx_excerpt(name).text);
 }
 
+static enum mx_error check_cookie_secrets(struct mx_load *load)
+{
+	const char *path = load->config->cookie_secret_file;
+	struct mx_cookie_secrets secrets;
+	char why[MX_COOKIE_WHY_MAX];
+
+	if (*path == '\0')
+		return MX_OK;
+	if (!mx_cookie_secrets_read(path, &secrets, why))
+		return mx_load_fail(load,
+				    mx_load_place(load, MX_OPTION_cookie_secret_file, 0),
+				    "\"%s\" for \"cookie-secret-file\": %s",
+				    mx_excerpt(path).text, why);
+	explicit_bzero(&secrets, sizeof(secrets));
+	return MX_OK;
+}
+
 enum mx_error mx_load_check(struct mx_load *load)
 {
 	enum mx_error (*const checks[])(struct mx_load *) = {
 		check_failure_ttl, check_listen, check_policy_listen,
 		check_access_control,
 		check_zones, check_user, check_root_hints, check_trust_anchor,
-		check_ca_file, check_state_dir,
+		check_ca_file, check_state_dir, check_cookie_secrets,
+		check_open,
 	};
 	char **paths[] = { &load->config->root_hints,
 			   &load->config->trust_anchor_file,
 			   &load->config->mta_sts_ca_file,
-			   &load->config->state_dir };
+			   &load->config->state_dir,
+			   &load->config->cookie_secret_file };
 	enum mx_error err = MX_OK;
 
 	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths) && err == MX_OK; i++)

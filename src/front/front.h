@@ -13,6 +13,7 @@
 #include "mx_channel.h"
 #include "mx_cold.h"
 #include "mx_config.h"
+#include "mx_cookie.h"
 #include "mx_counters.h"
 #include "mx_ede.h"
 #include "mx_ingest.h"
@@ -51,6 +52,21 @@ struct mx_limits *limits_new(const struct mx_config *config);
 void limits_free(struct mx_limits *limits);
 enum mx_acl_action limits_acl(const struct mx_limits *limits,
 			      const struct sockaddr *peer);
+/* Its address as it counts everywhere here: an IPv4-mapped one is IPv4. */
+const uint8_t *limits_address(const struct sockaddr *peer, size_t *ret_len);
+/* This host: nobody else can say that a datagram comes from there. */
+static inline bool limits_loopback(const struct sockaddr *peer)
+{
+	if (peer->sa_family == AF_INET)
+		return *(const uint8_t *)&((const struct sockaddr_in *)peer)
+				->sin_addr == 127;
+	return IN6_IS_ADDR_LOOPBACK(
+		&((const struct sockaddr_in6 *)peer)->sin6_addr);
+}
+/* A reply over UDP to a client that may not be who it says: may it go? */
+enum limits_rate { LIMITS_RATE_OK, LIMITS_RATE_TRUNCATE, LIMITS_RATE_DROP };
+enum limits_rate limits_rate(struct mx_limits *limits,
+			     const struct sockaddr *peer, mx_instant now);
 /* A client's slot: address only, without port. Clients whose addresses hash
  * to the same slot share its bounds; there are MX_LIMITS_SLOTS of them. */
 #define MX_LIMITS_SLOTS 65536
@@ -135,6 +151,45 @@ struct refresh {
 };
 struct refresh *refreshes_take(struct refreshes *refreshes, mx_instant now);
 
+/* ---- cookies.c: server cookies, RFC 7873 and 9018 ---- */
+
+#define COOKIE_LEN 24u /* client's and server's */
+
+/* What a client has shown with its query. NONE: no COOKIE option at all. */
+enum cookie_state { COOKIE_NONE, COOKIE_CLIENT_ONLY, COOKIE_BAD, COOKIE_GOOD };
+
+/* Reads cookie-secret-file, so to be called before privileges are dropped. Used
+ * by all workers, which only read. NULL: no memory. */
+struct cookies;
+struct cookies *cookies_new(const struct mx_config *config);
+void cookies_free(struct cookies *cookies);
+/* cookie: MX_COOKIE_CLIENT_LEN to MX_COOKIE_MAX octets of an option. now_s: the
+ * wall clock's, as RFC 9018 has it in the cookie. ret: for the reply. */
+enum cookie_state cookies_check(const struct cookies *cookies,
+				const uint8_t *cookie, size_t len,
+				const struct sockaddr *peer, uint32_t now_s,
+				uint8_t ret[COOKIE_LEN]);
+
+/* ---- options.c: EDNS options that are served ---- */
+
+#define KEEPALIVE_UNIT_MS 100 /* RFC 7828 section 3.1 */
+
+/* What a reply's OPT begins with. len octets have their place reserved, nsid
+ * (borrowed from the configuration, "" for none) goes if there is room. */
+#define OPTIONS_MAX (4 + COOKIE_LEN + 4 + 2)
+struct options {
+	uint8_t len;
+	uint8_t octets[OPTIONS_MAX];
+	const char *nsid;
+};
+struct worker;
+/* For a query with asks. */
+enum cookie_state options_serve(const struct worker *worker,
+				const struct mx_query *q,
+				const struct sockaddr *peer, bool tcp,
+				struct options *ret);
+void options_put(const struct options *options, struct mx_out *out);
+
 /* ---- reply.c: the octets of a reply ---- */
 
 struct reply_ede {
@@ -155,9 +210,10 @@ size_t reply_limit(const struct mx_query *q, bool tcp, size_t udp_size_max);
 uint8_t *reply_body(const struct mx_query *q, uint8_t *msg);
 size_t reply_body_room(const struct mx_query *q, size_t limit);
 /* Write header, question and OPT around the body; returns the length. EDE
- * that does not fit is left out, its text first. */
-size_t reply_finish(const struct mx_query *q, const struct reply *reply,
-		    uint8_t *msg, size_t limit);
+ * that does not fit is left out, its text first. options: only looked at if the
+ * query asks; their len is not in the limit, which is that of all else. */
+size_t reply_finish(const struct mx_query *q, const struct options *options,
+		    const struct reply *reply, uint8_t *msg, size_t limit);
 
 /* ---- realm.c: what decides which answers are true ---- */
 
@@ -222,14 +278,14 @@ unsigned key_octets(const struct mx_key *key, uint8_t room[KEY_OCTETS_MAX]);
 
 /* ---- query.c: one query, whatever its transport ---- */
 
-struct worker;
-
 struct ask {
 	struct mx_query q;
+	struct options options; /* unset unless q.asks */
 	struct mx_key key; /* points to qname */
 	uint8_t qname[MX_NAME_MAX];
 	size_t limit;
 	uint32_t client;
+	bool certain; /* the client is where its address says */
 };
 enum ask_outcome { ASK_REPLY, ASK_DROP, ASK_WAIT };
 /* Read a query and answer it at once if that is possible: *ret_len octets in
@@ -244,7 +300,8 @@ enum ask_outcome ask_begin(struct worker *worker, const uint8_t *msg,
 struct asking {
 	struct mx_lookup lookup;
 	struct worker *worker;
-	struct mx_query q; /* question points to the copy */
+	struct mx_query q; /* question points to the copy; no cookie */
+	struct options options;
 	uint8_t question[MX_NAME_MAX + 4];
 	size_t limit;
 	/* Called once with the reply, which is borrowed. */
@@ -267,6 +324,8 @@ struct tcp *tcp_new(struct worker *worker);
 bool tcp_listen(struct tcp *tcp, int fd);
 void tcp_stop(struct tcp *tcp); /* accept nothing new, close what is idle */
 size_t tcp_open(const struct tcp *tcp);
+/* How long a connection may be idle just now; 0 once it was stopped. */
+mx_instant tcp_idle_ms(const struct tcp *tcp);
 void tcp_free(struct tcp *tcp);
 
 /* ---- worker.c ---- */
@@ -294,6 +353,7 @@ struct worker {
 	struct mx_cache *cache;
 	struct mx_limits *limits;
 	const struct mx_local *local;
+	const struct cookies *cookies; /* set after new; NULL: none are made */
 	struct mx_lookups *lookups;
 	struct udp_batch *batch; /* one for all its UDP sockets */
 	struct tcp *tcp;

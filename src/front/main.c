@@ -28,6 +28,7 @@ struct front {
 	struct mx_cache *cache;
 	struct mx_limits *limits;
 	struct mx_local *local;
+	struct cookies *cookies;
 	struct snapshot *snapshot;
 	/* The last one serves the control socket and policy-listen, if there
 	 * is either of these. */
@@ -84,6 +85,7 @@ static enum mx_error configure(struct front *front, int fd)
 	mx_log_init("mxbound-front",
 		    (enum mx_log_level)front->config.log_level);
 	front->snapshot = snapshot_new(&front->config);
+	front->cookies = cookies_new(&front->config);
 	err = mx_drop_privileges(&front->config);
 	if (err == MX_OK)
 		enter_sandbox(&front->config);
@@ -207,6 +209,7 @@ static enum mx_error build(struct front *front)
 					       front->limits, front->local);
 		if (!front->workers[i])
 			return MX_E_NO_MEMORY;
+		front->workers[i]->cookies = front->cookies;
 		front->worker_count++;
 	}
 	return add_services(front);
@@ -551,6 +554,7 @@ static void tear_down(struct front *front)
 	free(front->beats);
 	free(front->beat_at);
 	local_free(front->local);
+	cookies_free(front->cookies);
 	limits_free(front->limits);
 	mx_cache_free(front->cache);
 	if (front->base)
