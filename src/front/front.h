@@ -16,6 +16,7 @@
 #include "mx_counters.h"
 #include "mx_ede.h"
 #include "mx_ingest.h"
+#include "mx_latency.h"
 #include "mx_lookup.h"
 #include "mx_query.h"
 #include "mx_snapshot.h"
@@ -226,7 +227,16 @@ struct ask {
 	size_t limit;
 	uint32_t client;
 };
-enum ask_outcome { ASK_REPLY, ASK_DROP, ASK_WAIT };
+/* How a query was answered, as mx_latency.h counts it: those up to ASK_REPLY
+ * are replies. */
+enum ask_outcome {
+	ASK_HIT = MX_LATENCY_hit,
+	ASK_STALE = MX_LATENCY_stale,
+	ASK_FAILED = MX_LATENCY_failed,
+	ASK_REPLY = MX_LATENCY_CLASS_COUNT, /* not measured */
+	ASK_DROP,
+	ASK_WAIT,
+};
 /* Read a query and answer it at once if that is possible: *ret_len octets in
  * reply, which has room for 65,535 over TCP, udp-size-max over UDP. ASK_WAIT:
  * give *ask to ask_wait(). */
@@ -242,6 +252,8 @@ struct asking {
 	struct mx_query q; /* question points to the copy */
 	uint8_t question[MX_NAME_MAX + 4];
 	size_t limit;
+	int64_t taken_us; /* see struct worker */
+	uint8_t waits_as; /* enum mx_latency_class, if it is answered in time */
 	/* Called once with the reply, which is borrowed. */
 	void (*deliver)(struct asking *asking, const uint8_t *reply, size_t len);
 };
@@ -304,7 +316,11 @@ struct worker {
 	struct selftest *selftest;
 	struct warm *warm; /* NULL: not this worker's, or nothing to keep */
 	struct worker_service services[WORKER_SERVICES]; /* arg NULL: none */
+	/* When what is being worked on was read from its socket, by
+	 * mx_clock_us(); whoever reads sets it. */
+	int64_t taken_us;
 	struct mx_counters counters;
+	struct mx_latency latency;
 };
 
 enum worker_verb { WORKER_UDP, WORKER_TCP, WORKER_SERVICE, WORKER_CHANNEL,
