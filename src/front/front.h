@@ -48,6 +48,7 @@ static inline void timer_start(struct event *timer, mx_instant wait_ms)
 /* ---- limits.c: who may ask, and how much; shared by all workers ---- */
 
 struct mx_limits;
+struct troubles;
 struct mx_limits *limits_new(const struct mx_config *config);
 void limits_free(struct mx_limits *limits);
 enum mx_acl_action limits_acl(const struct mx_limits *limits,
@@ -79,6 +80,11 @@ enum limits_tcp limits_tcp(struct mx_limits *limits, uint32_t client);
 uint32_t limits_tcp_share(const struct mx_limits *limits);
 bool limits_tcp_past_total(struct mx_limits *limits, uint32_t client);
 void limits_tcp_end(struct mx_limits *limits, uint32_t client);
+/* How much of all that there is now, over all workers; for any thread. */
+struct limits_now {
+	uint32_t waiting, questions, tcp;
+};
+struct limits_now limits_now(const struct mx_limits *limits);
 bool limits_tcp_pressed(const struct mx_limits *limits); /* over half full */
 
 /* ---- local.c: special names, RFC 6761 and others ---- */
@@ -209,6 +215,16 @@ void lookups_refresh(struct mx_lookups *lookups, const struct mx_key *key,
 /* From now on nothing is asked ahead, and what was is given up: the worker is
  * to end. */
 void lookups_stop_ahead(struct mx_lookups *lookups);
+/* What went wrong lately (troubles.h); for any thread. */
+struct troubles *lookups_troubles(const struct mx_lookups *lookups);
+/* The resolvers as this worker knows them; from its own thread. */
+struct lookups_resolver {
+	bool there;
+	unsigned times; /* how many there have been so far */
+};
+unsigned lookups_resolvers(const struct mx_lookups *lookups);
+struct lookups_resolver lookups_resolver(const struct mx_lookups *lookups,
+					 unsigned resolver);
 /* Lookups that wait for an answer now. */
 size_t lookups_waiting(const struct mx_lookups *lookups);
 
@@ -314,6 +330,7 @@ struct worker {
 	bool draining;
 	mx_instant drain_until;
 	struct selftest *selftest;
+	_Atomic int selftest_says; /* enum selftest_verdict */
 	struct warm *warm; /* NULL: not this worker's, or nothing to keep */
 	struct worker_service services[WORKER_SERVICES]; /* arg NULL: none */
 	/* When what is being worked on was read from its socket, by
@@ -321,6 +338,7 @@ struct worker {
 	int64_t taken_us;
 	struct mx_counters counters;
 	struct mx_latency latency;
+	struct mx_ede_counts edes; /* in replies */
 };
 
 enum worker_verb { WORKER_UDP, WORKER_TCP, WORKER_SERVICE, WORKER_CHANNEL,
@@ -343,6 +361,8 @@ void worker_free(struct worker *worker);
 
 /* ---- selftest.c: is `. NS` there, and secure? ---- */
 
+enum selftest_verdict { SELFTEST_UNKNOWN, SELFTEST_SECURE, SELFTEST_NOT_SECURE,
+			SELFTEST_SILENT };
 struct selftest;
 struct selftest *selftest_start(struct worker *worker);
 void selftest_free(struct selftest *selftest);

@@ -15,6 +15,7 @@
 #define LOOKUPS_H
 
 #include "front.h"
+#include "troubles.h"
 
 /* A question in flight. In question.c's tables; `sending` is upstream.c's. */
 struct mx_question {
@@ -64,6 +65,7 @@ struct mx_lookups {
 	unsigned refreshing;
 	struct ahead *ahead; /* NULL: nothing is asked ahead */
 	struct stale_rules *stale;
+	struct troubles *troubles;
 	uint8_t stale_octets[MX_MESSAGE_MAX]; /* of the answer being given */
 };
 
@@ -184,6 +186,8 @@ void upstream_free(struct upstream *up);
 void upstream_connect(struct upstream *up, int fd);
 /* Whether there is a resolver, as far as is known. */
 bool upstream_there(const struct upstream *up);
+/* How many there have been. */
+unsigned upstream_times(const struct upstream *up);
 /* Whether it takes no more for now, or is not there. */
 bool upstream_full(const struct upstream *up);
 /* Send, or queue until the socket takes it or a new one comes: those of

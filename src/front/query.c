@@ -105,6 +105,8 @@ static MX_COLD enum ask_outcome reply_failure(struct worker *worker,
 	};
 
 	mx_count(&worker->counters, hits_failure, 1);
+	mx_ede_count(&worker->edes, MX_EDE_CACHED_ERROR);
+	mx_ede_count(&worker->edes, found->ede);
 	*ret_len = reply_finish(&ask->q, &reply, msg, ask->limit);
 	return ASK_FAILED;
 }
@@ -123,6 +125,7 @@ static MX_COLD bool stale_for_failure(struct worker *worker, struct ask *ask,
 			       found) != MX_HIT)
 		return false;
 	found->ede = MX_EDE_STALE;
+	mx_ede_count(&worker->edes, MX_EDE_STALE);
 	mx_count(&worker->counters, hits_stale, 1);
 	return true;
 }
@@ -134,6 +137,7 @@ static MX_COLD enum ask_outcome reply_bogus(struct worker *worker,
 					    uint8_t *msg, size_t *ret_len)
 {
 	mx_count(&worker->counters, bogus, 1);
+	mx_ede_count(&worker->edes, found->ede);
 	*ret_len = reply_error(ask, MX_RCODE_SERVFAIL, found->ede, found->why,
 			       msg);
 	return ASK_FAILED;
@@ -214,6 +218,7 @@ enum ask_outcome ask_begin(struct worker *worker, const uint8_t *msg,
 	}
 	if (result == MX_QUERY_REFUSE) {
 		mx_count(&worker->counters, rejected, 1);
+		mx_ede_count(&worker->edes, refusal_ede(err));
 		ask->key.qtype = 0;
 		*ret_len = reply_error(ask, mx_error_rcode(err),
 				       refusal_ede(err), "", reply);
@@ -262,6 +267,7 @@ static void on_result(void *arg, const struct mx_lookup_result *result)
 		.ede = { { result->ede, result->why }, { MX_EDE_NONE, "" } },
 	};
 
+	mx_ede_count(&worker->edes, result->ede);
 	if (result->err != MX_OK) {
 		reply.rcode = mx_error_rcode(result->err);
 	} else if (result->state == MX_BOGUS && !q->cd) {

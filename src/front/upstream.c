@@ -21,6 +21,7 @@ struct upstream {
 	struct event_base *base;
 	unsigned resolver;
 	int fd; /* -1: no resolver now */
+	unsigned times; /* that one came */
 	struct event *readable, *writable;
 	/* A client's question does not wait behind those nobody waits for. */
 	TAILQ_HEAD(unsent, mx_question) unsent, unsent_late;
@@ -199,6 +200,7 @@ void upstream_connect(struct upstream *up, int fd)
 	 * add to it, is queued, and thus seen to have been dealt with. */
 	lookups_ask_again(up->owner, up->resolver);
 	up->fd = fd;
+	up->times++;
 	up->readable = event_new(up->base, fd, EV_READ | EV_PERSIST,
 				 on_readable, up);
 	up->writable = event_new(up->base, fd, EV_WRITE, on_writable, up);
@@ -213,6 +215,11 @@ void upstream_connect(struct upstream *up, int fd)
 bool upstream_there(const struct upstream *up)
 {
 	return up->fd >= 0;
+}
+
+unsigned upstream_times(const struct upstream *up)
+{
+	return up->times;
 }
 
 void upstream_ask(struct upstream *up, struct mx_question *question)
