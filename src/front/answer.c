@@ -113,10 +113,15 @@ static void heard(struct mx_lookups *l, const struct mx_question *question,
 void lookups_answer(struct mx_lookups *l, unsigned resolver,
 		    const struct mx_channel_answer *channel)
 {
-	struct mx_question *question = question_by_id(l, channel->id);
+	struct mx_question *question;
 	char why[MX_WHY_MAX + 1];
 	struct mx_answer answer;
 
+	if (channel->status == MX_CHANNEL_FORGOTTEN) {
+		forget_heard(l, resolver, channel->id);
+		return;
+	}
+	question = question_by_id(l, channel->id);
 	/* Forgotten meanwhile, or not this resolver's to answer. */
 	if (!question || question->resolver != resolver)
 		return;

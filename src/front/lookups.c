@@ -32,6 +32,7 @@ struct mx_lookups *lookups_new(struct event_base *base,
 	TAILQ_INIT(&l->by_deadline);
 	TAILQ_INIT(&l->by_stale);
 	TAILQ_INIT(&l->ready);
+	TAILQ_INIT(&l->forgets);
 	l->resolver_count = mx_config_resolvers(config);
 	l->slot_count = config->in_flight_max < SLOTS_MAX
 				? (uint32_t)config->in_flight_max
@@ -97,6 +98,8 @@ void lookups_free(struct mx_lookups *l)
 	struct mx_lookup *lookup;
 
 	ahead_free(l->ahead);
+	while (!TAILQ_EMPTY(&l->forgets))
+		lookups_forget_cancel(TAILQ_FIRST(&l->forgets));
 	while ((question = TAILQ_FIRST(&l->by_age))) {
 		question_detach(l, question);
 		free(question);

@@ -6,6 +6,7 @@
  *   answer.c    how a question ends
  *   result.c    what those who waited hear
  *   again.c     what is asked again
+ *   forget.c    what resolvers are to forget
  *   ahead.c     what is asked before a mail server asks for it
  *   lookups.c   set up and tear down
  *
@@ -66,6 +67,7 @@ struct mx_lookups {
 	struct ahead *ahead; /* NULL: nothing is asked ahead */
 	struct stale_rules *stale;
 	struct troubles *troubles;
+	TAILQ_HEAD(, lookups_forget) forgets;
 	uint8_t stale_octets[MX_MESSAGE_MAX]; /* of the answer being given */
 };
 
@@ -159,6 +161,13 @@ void lookups_ask_again(struct mx_lookups *lookups, unsigned resolver);
 /* Event: what has run out is asked again, so many at a time. */
 void lookups_refresh_due(evutil_socket_t fd, short what, void *arg);
 
+/* ---- forget.c ---- */
+
+/* It says that it has forgotten, as it was asked to under this id. */
+void forget_heard(struct mx_lookups *l, unsigned resolver, uint32_t id);
+/* Another one is there. */
+void forget_resolver_came(struct mx_lookups *l, unsigned resolver);
+
 /* ---- ahead.c ---- */
 
 /* Questions that a worker has in flight because it asked ahead. One that is
@@ -193,6 +202,8 @@ bool upstream_full(const struct upstream *up);
 /* Send, or queue until the socket takes it or a new one comes: those of
  * clients before those in the background. Runs no callback of a lookup. */
 void upstream_ask(struct upstream *up, struct mx_question *question);
+/* It is asked once to forget what it knows; lost if it takes nothing now. */
+void upstream_ask_to_forget(struct upstream *up, uint32_t id);
 /* A client waits for it now: if it is queued it goes with those of clients. */
 void upstream_hurry(struct upstream *up, struct mx_question *question);
 /* The question ends: it is not sent if it still waits for that. */

@@ -199,6 +199,7 @@ void upstream_connect(struct upstream *up, int fd)
 	/* While nothing can be sent: what is asked again, and what callbacks
 	 * add to it, is queued, and thus seen to have been dealt with. */
 	lookups_ask_again(up->owner, up->resolver);
+	forget_resolver_came(up->owner, up->resolver);
 	up->fd = fd;
 	up->times++;
 	up->readable = event_new(up->base, fd, EV_READ | EV_PERSIST,
@@ -232,6 +233,16 @@ void upstream_ask(struct upstream *up, struct mx_question *question)
 	enqueue(up, question);
 	if (first) /* else the socket is waited for */
 		send_unsent(up);
+}
+
+void upstream_ask_to_forget(struct upstream *up, uint32_t id)
+{
+	uint8_t buf[MX_CHANNEL_QUESTION_MAX];
+	size_t len = mx_channel_pack_forget(id, buf);
+
+	/* Whoever waits for it does so for a bounded time. */
+	if (send(up->fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return;
 }
 
 bool upstream_full(const struct upstream *up)
