@@ -7,7 +7,7 @@
  *          line and what is in flight: mx_control.h. A connection whose
  *          replies are not taken is read no further, and closed after
  *          CONTROL_WRITE_MS without progress. One that asks nothing for
- *          CONTROL_IDLE_MS is closed. A route has CONTROL_ROUTE_MS.
+ *          CONTROL_IDLE_MS is closed. What is asked for: command.h.
  * Threads  control_new() and control_free() while the loop does not run, all
  *          else in it. These are of the shape of worker_service.
  */
@@ -17,16 +17,15 @@
 #include <event2/event.h>
 #include <stddef.h>
 
-#include "route_ask.h"
+#include "command.h"
 
 #define CONTROL_CONNECTIONS_MAX 64u
 #define CONTROL_IDLE_MS 60000
 #define CONTROL_WRITE_MS 10000
-#define CONTROL_ROUTE_MS 30000
 
 struct control;
-/* asks belongs to the caller, and outlives it. */
-struct control *control_new(struct event_base *base, struct route_asks *asks);
+/* commands belongs to the caller, and outlives it. */
+struct control *control_new(struct event_base *base, struct commands *commands);
 void control_free(struct control *control); /* NULL is fine */
 
 void control_listen(void *control, int fd);

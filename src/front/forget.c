@@ -3,7 +3,7 @@
 #include "lookups.h"
 
 /* Later, from the loop. */
-static void end_soon(struct lookups_forget *f)
+static void end_soon(struct mx_forget *f)
 {
 	struct timeval now = { 0 };
 
@@ -12,16 +12,16 @@ static void end_soon(struct lookups_forget *f)
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
-	struct lookups_forget *f = arg;
+	struct mx_forget *f = arg;
 	unsigned left = (unsigned)__builtin_popcount(f->waits);
 
 	(void)fd;
 	(void)what;
-	lookups_forget_cancel(f);
+	mx_forget_cancel(f);
 	f->done(f->arg, f->asked - left, left);
 }
 
-static void ask(struct lookups_forget *f, unsigned resolver)
+static void ask(struct mx_forget *f, unsigned resolver)
 {
 	struct upstream *up = f->lookups->upstream[resolver];
 
@@ -33,13 +33,13 @@ static void ask(struct lookups_forget *f, unsigned resolver)
 	upstream_ask_to_forget(up, f->id);
 }
 
-bool lookups_forget(struct mx_lookups *l, const struct mx_key *key, bool below,
-		    mx_instant patience, struct lookups_forget *f,
-		    lookups_forget_done *done, void *arg)
+bool mx_forget_begin(struct mx_lookups *l, const struct mx_key *key, bool below,
+		    mx_instant patience, struct mx_forget *f,
+		    mx_forget_done *done, void *arg)
 {
 	static uint32_t id; /* one thread has a control socket */
 
-	*f = (struct lookups_forget){ .lookups = l, .id = ++id, .done = done,
+	*f = (struct mx_forget){ .lookups = l, .id = ++id, .done = done,
 				      .arg = arg };
 	f->timer = evtimer_new(l->base, on_timer, f);
 	if (!f->timer)
@@ -57,7 +57,7 @@ bool lookups_forget(struct mx_lookups *l, const struct mx_key *key, bool below,
 	return true;
 }
 
-void lookups_forget_cancel(struct lookups_forget *f)
+void mx_forget_cancel(struct mx_forget *f)
 {
 	if (!f->timer)
 		return;
@@ -66,7 +66,7 @@ void lookups_forget_cancel(struct lookups_forget *f)
 	f->timer = NULL;
 }
 
-static void forgotten(struct lookups_forget *f, unsigned resolver)
+static void forgotten(struct mx_forget *f, unsigned resolver)
 {
 	if (!(f->waits & 1u << resolver))
 		return;
@@ -77,7 +77,7 @@ static void forgotten(struct lookups_forget *f, unsigned resolver)
 
 void forget_heard(struct mx_lookups *l, unsigned resolver, uint32_t id)
 {
-	struct lookups_forget *f;
+	struct mx_forget *f;
 
 	TAILQ_FOREACH(f, &l->forgets, link)
 		if (f->id == id)
@@ -86,7 +86,7 @@ void forget_heard(struct mx_lookups *l, unsigned resolver, uint32_t id)
 
 void forget_resolver_came(struct mx_lookups *l, unsigned resolver)
 {
-	struct lookups_forget *f;
+	struct mx_forget *f;
 
 	TAILQ_FOREACH(f, &l->forgets, link)
 		forgotten(f, resolver);

@@ -225,26 +225,6 @@ struct lookups_resolver {
 unsigned lookups_resolvers(const struct mx_lookups *lookups);
 struct lookups_resolver lookups_resolver(const struct mx_lookups *lookups,
 					 unsigned resolver);
-/* Tell the resolvers that may know of key (below: or of names under it) to
- * forget all that they know; libunbound cannot forget a single name. done runs
- * once, never before this has returned, and after `patience` at the latest:
- * with how many have forgotten, and how many have not. A resolver that is gone
- * meanwhile has forgotten. False: no memory. f is the caller's, and must live
- * until done has run or it was cancelled. */
-typedef void lookups_forget_done(void *arg, unsigned forgotten, unsigned left);
-struct lookups_forget {
-	TAILQ_ENTRY(lookups_forget) link;
-	struct mx_lookups *lookups;
-	struct event *timer; /* NULL: it is over */
-	uint32_t id, waits;  /* waits: a bit for each resolver */
-	unsigned asked;
-	lookups_forget_done *done;
-	void *arg;
-};
-bool lookups_forget(struct mx_lookups *lookups, const struct mx_key *key,
-		    bool below, mx_instant patience, struct lookups_forget *f,
-		    lookups_forget_done *done, void *arg);
-void lookups_forget_cancel(struct lookups_forget *f);
 /* Lookups that wait for an answer now. */
 size_t lookups_waiting(const struct mx_lookups *lookups);
 

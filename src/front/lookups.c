@@ -99,7 +99,7 @@ void lookups_free(struct mx_lookups *l)
 
 	ahead_free(l->ahead);
 	while (!TAILQ_EMPTY(&l->forgets))
-		lookups_forget_cancel(TAILQ_FIRST(&l->forgets));
+		mx_forget_cancel(TAILQ_FIRST(&l->forgets));
 	while ((question = TAILQ_FIRST(&l->by_age))) {
 		question_detach(l, question);
 		free(question);

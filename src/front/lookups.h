@@ -67,7 +67,7 @@ struct mx_lookups {
 	struct ahead *ahead; /* NULL: nothing is asked ahead */
 	struct stale_rules *stale;
 	struct troubles *troubles;
-	TAILQ_HEAD(, lookups_forget) forgets;
+	TAILQ_HEAD(, mx_forget) forgets;
 	uint8_t stale_octets[MX_MESSAGE_MAX]; /* of the answer being given */
 };
 

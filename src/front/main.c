@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../admin/control.h"
+#include "../admin/status.h"
 #include "../policy/server.h"
 #include "front.h"
 #include "mx_handover.h"
@@ -31,6 +32,9 @@ struct front {
 	struct worker **workers;
 	unsigned worker_count;
 	struct route_asks *asks; /* of both; NULL: there is neither */
+	struct status *status; /* NULL as asks */
+	struct status_worker *status_workers;
+	struct commands commands;
 	struct control *control; /* NULL: there is none */
 	struct policy_server *policy; /* likewise */
 	/* Of each worker: its beats when last looked at, and when they were
@@ -65,9 +69,65 @@ static enum mx_acl_action may_ask(const void *limits,
 	return limits_acl(limits, peer);
 }
 
+static const char *const self_test_words[] = {
+	[SELFTEST_UNKNOWN] = "unknown", [SELFTEST_SECURE] = "secure",
+	[SELFTEST_NOT_SECURE] = "not-secure", [SELFTEST_SILENT] = "silent",
+};
+
+/* In the services' thread, whose pairs to the resolvers tell how they are. */
+static void look(void *arg, struct status_live *ret)
+{
+	const struct front *front = arg;
+	const struct worker *last = front->workers[front->worker_count - 1];
+	struct limits_now now = limits_now(front->limits);
+
+	*ret = (struct status_live){
+		.waiting = now.waiting, .questions = now.questions,
+		.tcp = now.tcp,
+		.self_test = self_test_words[atomic_load_explicit(
+			&front->workers[0]->selftest_says, memory_order_relaxed)],
+		.resolver_count = lookups_resolvers(last->lookups),
+	};
+	for (unsigned i = 0; i < ret->resolver_count; i++) {
+		struct lookups_resolver r = lookups_resolver(last->lookups, i);
+
+		ret->resolver[i].up = r.there;
+		ret->resolver[i].restarts = r.times > 0 ? r.times - 1 : 0;
+	}
+}
+
+static enum mx_error add_status(struct front *front, struct worker *last)
+{
+	struct status_sources sources = {
+		.config = &front->config, .cache = front->cache,
+		.worker_count = front->worker_count, .look = look, .arg = front,
+	};
+
+	front->status_workers = calloc(front->worker_count,
+				       sizeof(*front->status_workers));
+	if (!front->status_workers)
+		return MX_E_NO_MEMORY;
+	for (unsigned i = 0; i < front->worker_count; i++) {
+		struct worker *worker = front->workers[i];
+
+		front->status_workers[i] = (struct status_worker){
+			.counters = &worker->counters,
+			.latency = &worker->latency, .edes = &worker->edes,
+			.troubles = lookups_troubles(worker->lookups),
+		};
+	}
+	sources.workers = front->status_workers;
+	front->status = status_new(last->base, &sources);
+	front->commands = (struct commands){
+		.base = last->base, .asks = front->asks,
+		.lookups = last->lookups, .status = front->status,
+	};
+	return front->status ? MX_OK : MX_E_NO_MEMORY;
+}
+
 static enum mx_error add_control(struct front *front, struct worker *worker)
 {
-	front->control = control_new(worker->base, front->asks);
+	front->control = control_new(worker->base, &front->commands);
 	worker->services[SERVICE_CONTROL] = (struct worker_service){
 		.arg = front->control, .listen = control_listen,
 		.stop = control_stop, .open = control_open,
@@ -102,7 +162,8 @@ static enum mx_error add_services(struct front *front)
 	front->asks = route_asks_new(last->base, last->lookups, &front->config);
 	if (!front->asks)
 		return MX_E_NO_MEMORY;
-	if (control)
+	err = add_status(front, last);
+	if (control && err == MX_OK)
 		err = add_control(front, last);
 	if (policy && err == MX_OK)
 		err = add_policy(front, last);
@@ -114,6 +175,10 @@ static void free_services(struct front *front)
 	control_free(front->control);
 	policy_server_free(front->policy);
 	route_asks_free(front->asks);
+	status_free(front->status);
+	free(front->status_workers);
+	front->status = NULL;
+	front->status_workers = NULL;
 	front->control = NULL;
 	front->policy = NULL;
 	front->asks = NULL;

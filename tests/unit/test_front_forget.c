@@ -57,7 +57,7 @@ static void begin(struct world *w)
 /* A name is one resolver's matter, a top-level domain everybody's. */
 static void who_is_told(void **state)
 {
-	struct lookups_forget f;
+	struct mx_forget f;
 	struct heard heard = { 0 };
 	struct mx_name room;
 	struct mx_key key = key_of("mx.example.lab.", &room);
@@ -66,7 +66,7 @@ static void who_is_told(void **state)
 
 	(void)state;
 	begin(&w);
-	assert_true(lookups_forget(w.worker->lookups, &key, true, 5000, &f,
+	assert_true(mx_forget_begin(w.worker->lookups, &key, true, 5000, &f,
 				   on_done, &heard));
 	world_turn(&w);
 	bool first = told(&w, 0, &id[0]), second = told(&w, 1, &id[1]);
@@ -80,7 +80,7 @@ static void who_is_told(void **state)
 	assert_true(heard.calls == 1 && heard.forgotten == 1 && heard.left == 0);
 
 	key = key_of("lab.", &room);
-	assert_true(lookups_forget(w.worker->lookups, &key, true, 5000, &f,
+	assert_true(mx_forget_begin(w.worker->lookups, &key, true, 5000, &f,
 				   on_done, &heard));
 	assert_true(told(&w, 0, &id[0]) && told(&w, 1, &id[1]));
 	has_forgotten(&w, 0, id[0]);
@@ -95,7 +95,7 @@ static void who_is_told(void **state)
 
 static void nobody_there_and_nobody_answers(void **state)
 {
-	struct lookups_forget f, g;
+	struct mx_forget f, g;
 	struct heard heard = { 0 };
 	struct mx_name room;
 	struct mx_key key = key_of("lab.", &room);
@@ -105,7 +105,7 @@ static void nobody_there_and_nobody_answers(void **state)
 	begin(&w);
 	world_resolver_dies(&w, 0);
 	world_turn(&w);
-	assert_true(lookups_forget(w.worker->lookups, &key, true, 5000, &f,
+	assert_true(mx_forget_begin(w.worker->lookups, &key, true, 5000, &f,
 				   on_done, &heard));
 	assert_int_equal(heard.calls, 0);
 	world_pass(&w, 5000);
@@ -113,16 +113,16 @@ static void nobody_there_and_nobody_answers(void **state)
 
 	world_resolver_dies(&w, 1);
 	world_turn(&w);
-	assert_true(lookups_forget(w.worker->lookups, &key, true, 5000, &f,
+	assert_true(mx_forget_begin(w.worker->lookups, &key, true, 5000, &f,
 				   on_done, &heard));
 	assert_int_equal(heard.calls, 1);
 	world_turn(&w);
 	assert_true(heard.calls == 2 && heard.forgotten == 0 && heard.left == 0);
 
-	assert_true(lookups_forget(w.worker->lookups, &key, true, 5000, &f,
+	assert_true(mx_forget_begin(w.worker->lookups, &key, true, 5000, &f,
 				   on_done, &heard));
-	lookups_forget_cancel(&f);
-	assert_true(lookups_forget(w.worker->lookups, &key, true, 5000, &g,
+	mx_forget_cancel(&f);
+	assert_true(mx_forget_begin(w.worker->lookups, &key, true, 5000, &g,
 				   on_done, &heard));
 	world_free(&w); /* with one that still waits */
 	assert_int_equal(heard.calls, 2);
