@@ -301,27 +301,6 @@ static void print_sts(struct page *page, json_t *route)
 	fputc('\n', page->out);
 }
 
-static void print_span(FILE *out, json_int_t seconds)
-{
-	static const struct {
-		json_int_t of;
-		const char *name;
-	} units[] = { { 86400, "day" }, { 3600, "hour" }, { 60, "minute" },
-		      { 1, "second" } };
-	int said = 0;
-
-	for (size_t i = 0; i < sizeof(units) / sizeof(*units) && said < 2; i++) {
-		json_int_t count = seconds / units[i].of;
-
-		seconds %= units[i].of;
-		if (count == 0 && (said > 0 || units[i].of > 1))
-			continue;
-		fprintf(out, "%s%lld %s%s", said > 0 ? " " : "",
-			(long long)count, units[i].name, count == 1 ? "" : "s");
-		said++;
-	}
-}
-
 static void print_holds(struct page *page, json_t *route)
 {
 	json_t *holds = json_object_get(route, "holds_s");
@@ -329,7 +308,7 @@ static void print_holds(struct page *page, json_t *route)
 	if (!json_is_integer(holds))
 		return;
 	fact(page, "Holds");
-	print_span(page->out, json_integer_value(holds));
+	ctl_print_span(page->out, json_integer_value(holds));
 	fputs(", until the first answer runs out\n", page->out);
 }
 
