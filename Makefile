@@ -86,7 +86,7 @@ libs_cache := -lsodium -ljemalloc
 libs_resolver := -lunbound -levent
 libs_supervisor :=
 libs_front := -lsodium -ljemalloc -levent_core -lm
-libs_admin := -ljansson
+libs_admin := -ljansson -levent
 libs_policy :=
 libs_ctl := -ljansson
 

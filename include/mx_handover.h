@@ -44,6 +44,7 @@ enum mx_handover_type {
 				   snapshot first, so it takes longer */
 	MX_HANDOVER_CONTROL,	/* to front: the listening control socket */
 	MX_HANDOVER_POLICY,	/* to front: a listening socket of policy-listen */
+	MX_HANDOVER_HTTP,	/* to front: a listening socket of http-listen */
 };
 
 struct mx_handover {

@@ -25,6 +25,11 @@ struct status {
 	struct sample sample[SAMPLES];
 };
 
+/* In the order of enum selftest_verdict. */
+const char *const status_self_test_words[] = {
+	"unknown", "secure", "not-secure", "silent", NULL,
+};
+
 /* ---- sums ---- */
 
 const struct status_sources *status_sources(const struct status *status)

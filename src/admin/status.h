@@ -32,10 +32,13 @@ struct status_worker {
 	struct troubles *troubles;
 };
 
+/* What a self-test may have found, NULL at the end. */
+extern const char *const status_self_test_words[];
+
 /* What there is now. */
 struct status_live {
 	uint32_t waiting, questions, tcp; /* lookups, in flight, connections */
-	const char *self_test; /* secure, not-secure, silent, unknown */
+	const char *self_test; /* one of the words */
 	unsigned resolver_count;
 	struct {
 		bool up;

@@ -699,7 +699,8 @@ unsigned mx_config_threads(const struct mx_config *config)
 {
 	return mx_config_workers(config) +
 	       (mx_config_control_socket(config) != NULL ||
-		config->policy_listen.count > 0);
+		config->policy_listen.count > 0 ||
+		config->http_listen.count > 0);
 }
 
 unsigned mx_config_resolvers(const struct mx_config *config)

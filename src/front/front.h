@@ -303,7 +303,7 @@ struct worker_service {
 	size_t (*open)(const void *arg);   /* how much is still in hand */
 };
 
-#define WORKER_SERVICES 2u
+#define WORKER_SERVICES 3u
 
 struct udp_batch;
 struct udp_batch *udp_batch_new(size_t udp_size_max);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../admin/control.h"
+#include "../admin/http.h"
 #include "../admin/status.h"
 #include "../policy/server.h"
 #include "front.h"
@@ -27,8 +28,8 @@ struct front {
 	struct mx_limits *limits;
 	struct mx_local *local;
 	struct snapshot *snapshot;
-	/* The last one serves the control socket and policy-listen, if there
-	 * is either of these. */
+	/* The last one serves the control socket, policy-listen and
+	 * http-listen, if there is any of these. */
 	struct worker **workers;
 	unsigned worker_count;
 	struct route_asks *asks; /* of both; NULL: there is neither */
@@ -37,6 +38,7 @@ struct front {
 	struct commands commands;
 	struct control *control; /* NULL: there is none */
 	struct policy_server *policy; /* likewise */
+	struct http *http; /* likewise */
 	/* Of each worker: its beats when last looked at, and when they were
 	 * others than before. */
 	uint32_t *beats;
@@ -61,18 +63,13 @@ static enum mx_error configure(struct front *front, int fd)
 	return mx_drop_privileges(&front->config);
 }
 
-enum { SERVICE_CONTROL, SERVICE_POLICY };
+enum { SERVICE_CONTROL, SERVICE_POLICY, SERVICE_HTTP };
 
 static enum mx_acl_action may_ask(const void *limits,
 				  const struct sockaddr *peer)
 {
 	return limits_acl(limits, peer);
 }
-
-static const char *const self_test_words[] = {
-	[SELFTEST_UNKNOWN] = "unknown", [SELFTEST_SECURE] = "secure",
-	[SELFTEST_NOT_SECURE] = "not-secure", [SELFTEST_SILENT] = "silent",
-};
 
 /* In the services' thread, whose pairs to the resolvers tell how they are. */
 static void look(void *arg, struct status_live *ret)
@@ -84,7 +81,7 @@ static void look(void *arg, struct status_live *ret)
 	*ret = (struct status_live){
 		.waiting = now.waiting, .questions = now.questions,
 		.tcp = now.tcp,
-		.self_test = self_test_words[atomic_load_explicit(
+		.self_test = status_self_test_words[atomic_load_explicit(
 			&front->workers[0]->selftest_says, memory_order_relaxed)],
 		.resolver_count = lookups_resolvers(last->lookups),
 	};
@@ -148,6 +145,19 @@ static enum mx_error add_policy(struct front *front, struct worker *worker)
 	return front->policy ? MX_OK : MX_E_NO_MEMORY;
 }
 
+static enum mx_error add_http(struct front *front, struct worker *worker)
+{
+	const struct http_access access = { may_ask, front->limits };
+
+	front->http = http_new(worker->base, &front->commands, &front->config,
+			       &access);
+	worker->services[SERVICE_HTTP] = (struct worker_service){
+		.arg = front->http, .listen = http_listen, .stop = http_stop,
+		.open = http_open,
+	};
+	return front->http ? MX_OK : MX_E_NO_MEMORY;
+}
+
 /* They have a thread of their own, so that nothing that is asked there delays a
  * client. */
 static enum mx_error add_services(struct front *front)
@@ -155,9 +165,10 @@ static enum mx_error add_services(struct front *front)
 	struct worker *last = front->workers[front->worker_count - 1];
 	bool control = mx_config_control_socket(&front->config) != NULL;
 	bool policy = front->config.policy_listen.count > 0;
+	bool http = front->config.http_listen.count > 0;
 	enum mx_error err = MX_OK;
 
-	if (!control && !policy)
+	if (!control && !policy && !http)
 		return MX_OK;
 	front->asks = route_asks_new(last->base, last->lookups, &front->config);
 	if (!front->asks)
@@ -167,6 +178,8 @@ static enum mx_error add_services(struct front *front)
 		err = add_control(front, last);
 	if (policy && err == MX_OK)
 		err = add_policy(front, last);
+	if (http && err == MX_OK)
+		err = add_http(front, last);
 	return err;
 }
 
@@ -174,6 +187,7 @@ static void free_services(struct front *front)
 {
 	control_free(front->control);
 	policy_server_free(front->policy);
+	http_free(front->http);
 	route_asks_free(front->asks);
 	status_free(front->status);
 	free(front->status_workers);
@@ -181,6 +195,7 @@ static void free_services(struct front *front)
 	front->status_workers = NULL;
 	front->control = NULL;
 	front->policy = NULL;
+	front->http = NULL;
 	front->asks = NULL;
 }
 
@@ -321,6 +336,10 @@ static enum mx_error obey(struct front *front, struct mx_handover *m)
 	case MX_HANDOVER_POLICY:
 		tell_worker(front, front->worker_count - 1, WORKER_SERVICE,
 			    SERVICE_POLICY, m->fd);
+		return MX_OK;
+	case MX_HANDOVER_HTTP:
+		tell_worker(front, front->worker_count - 1, WORKER_SERVICE,
+			    SERVICE_HTTP, m->fd);
 		return MX_OK;
 	case MX_HANDOVER_GO:
 		return go(front);

@@ -25,9 +25,10 @@ static const char usage_tail[] =
 	"  -h, --help           this text\n"
 	"  -V, --version        the version\n"
 	"\n"
-	"Exit status, the greatest of all: 0 it is so; 1 no such domain, no mail, no data;\n"
-	"2 not known now, or mxbound cannot be asked; 64 wrong usage, or no domain or name.\n"
-	"Of policies 0: known, also that there is none. Of status 0: clients are served.\n"
+	"Exit status, the greatest of all: 0 mail can be delivered, or there is data;\n"
+	"1 it never can, or there is none; 2 not known now, or mxbound cannot be asked;\n"
+	"64 wrong usage, or no domain or name. Of policies 0: known, also that there is\n"
+	"none. Of status 0: clients are served.\n"
 	"Colours on a terminal only, and not with NO_COLOR set.\n"
 	"\n";
 
@@ -88,7 +89,7 @@ static int print_usage(void)
 	fputs(usage_head, stdout);
 	for (unsigned i = 0; (command = ctl_command_at(i)); i++) {
 		printf("  %s %s\n", command->name, command->arguments);
-		print_lines(command->help, "              ");
+		print_lines(command->help, "        ");
 	}
 	putchar('\n');
 	fputs(usage_tail, stdout);
