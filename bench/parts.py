@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import hits
 import latency
 import misses
+import policies
 import routes
 
 LOOKUP_MAX_NS = 150
@@ -300,6 +301,31 @@ def routes_missing(results):
     return missing + [f"a quiet machine: {what}" for what in results["disturbed"]]
 
 
+# ---- policies for Postfix ----
+
+def policies_rows(results, _):
+    """Each case beside the peer where that can answer it, else beside the floor."""
+    rows = []
+    for case, ours in results["servers"][policies.OURS].items():
+        peer = policies.PEER if case in results["servers"].get(policies.PEER, {}) \
+            else policies.FLOOR
+        theirs = results["servers"][peer][case]
+        ratio = ours["to_peer" if peer == policies.PEER else "to_floor"]
+        rows.append(Row(f"policies a second, {case}", ours["rate_s"], "/s",
+                        f"{peer} {theirs['rate_s']:.0f}", ratio))
+        rows += [Row(f"a policy, {case}, {words}", ours[key], "us", f"{peer} {theirs[key]:.0f}",
+                     ours[key] / theirs[key])
+                 for words, key in (("p50", "p50_us"), ("p99", "p99_us"), ("CPU", "cpu_us"))]
+    return rows
+
+
+def policies_missing(results):
+    missing = [] if policies.PEER in results["servers"] else [policies.PEER]
+    return missing + [f"right replies of {name}: {one['wrong']} were wrong ({case})"
+                      for name, cases in results["servers"].items()
+                      for case, one in cases.items() if one["wrong"]]
+
+
 # The order matters: lookup's lock is measured by the hit of hits, and memory of
 # the peers stands beside that of the cache.
 PARTS = [
@@ -329,6 +355,9 @@ PARTS = [
          missing=misses_missing),
     Part("routes", "cold mail routes, 30 ms away", 240, script("routes.py"), routes_rows,
          "routes.json", in_lab=True, needs=("cold_zones",), missing=routes_missing),
+    Part("policies", "policies for Postfix", 120, script("policies.py", "--rounds", "3"),
+         policies_rows, "policies.json", in_lab=True,
+         needs=("policies_load", "netstring_echo"), missing=policies_missing),
 ]
 
 

@@ -44,6 +44,8 @@ enum mx_handover_type {
 				   snapshot first, so it takes longer */
 	MX_HANDOVER_CONTROL,	/* to front: the listening control socket */
 	MX_HANDOVER_POLICY,	/* to front: a listening socket of policy-listen */
+	MX_HANDOVER_FETCHER,	/* to front and fetcher: an end of their pair,
+				   replacing an earlier one */
 	MX_HANDOVER_HTTP,	/* to front: a listening socket of http-listen */
 };
 

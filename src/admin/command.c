@@ -1,6 +1,6 @@
 /* command.c - what is asked for, done. See command.h.
  *
- *   route, policy --> route_ask.c --> route_json.c, policy_json.c
+ *   route, policy --> policy_ask.c --> route_json.c, policy_json.c
  *   lookup ---------> mx_lookup() --> lookup_json.c
  *   flush ----------> mx_forget_begin(), then the cache
  *   status, stats, dump: at once */
@@ -19,7 +19,7 @@ struct command {
 	command_done *done;
 	void *arg;
 	/* One of these is under way. */
-	struct route_ask *route;
+	struct policy_ask *route;
 	struct mx_lookup lookup;
 	bool looking_up;
 	struct event *busy; /* there were too many: to say so soon */
@@ -56,12 +56,24 @@ static struct mx_key key_of(const struct request *request)
 
 /* ---- routes and policies ---- */
 
-static void on_route(void *arg, enum mx_error err,
-		     const struct mx_route_result *result)
+static json_t *to_json(const struct request *r,
+		       const struct mx_route_result *result,
+		       const struct mx_sts_answer *sts)
+{
+	struct json_time time = { mx_clock_now(), mx_clock_wall_ms() };
+
+	return r->command == REQUEST_POLICY ?
+		       policy_json(r->destination_text, &r->destination, result,
+				   sts, time) :
+		       route_json(r->destination_text, &r->destination, result,
+				  sts, time);
+}
+
+static void on_answer(void *arg, enum mx_error err,
+		      const struct mx_route_result *result,
+		      const struct mx_sts_answer *sts)
 {
 	struct command *c = arg;
-	const struct request *r = c->request;
-	mx_instant now = mx_clock_now();
 
 	c->route = NULL;
 	if (err == MX_E_OVERLOAD)
@@ -71,23 +83,19 @@ static void on_route(void *arg, enum mx_error err,
 	else if (err != MX_OK)
 		end(c, REQUEST_E_MEMORY, mx_error_text(err), NULL);
 	else
-		end(c, REQUEST_OK, "", r->command == REQUEST_POLICY ?
-			policy_json(r->destination_text, &r->destination,
-				    result, now) :
-			route_json(r->destination_text, &r->destination,
-				   result, now));
+		end(c, REQUEST_OK, "", to_json(c->request, result, sts));
 }
 
 static bool begin_route(struct command *c)
 {
-	/* Policies rest on no MTA-STS record. */
-	const struct route_ask_options options = {
-		.want_sts = c->request->command == REQUEST_ROUTE,
-		.patience = COMMAND_MS,
+	const struct policy_ask_options options = {
+		.all = true, .patience = COMMAND_MS,
+		.sts_patience = COMMAND_STS_MS,
 	};
 
-	c->route = route_ask_start(c->commands->asks, &c->request->destination,
-				   &options, on_route, c);
+	c->route = policy_ask_start(c->commands->asks, c->commands->sts,
+				    &c->request->destination, &options,
+				    on_answer, c);
 	return c->route != NULL;
 }
 
@@ -250,7 +258,7 @@ struct command *command_begin(struct commands *commands,
 void command_cancel(struct command *c)
 {
 	if (c->route)
-		route_ask_cancel(c->route);
+		policy_ask_cancel(c->route);
 	if (c->looking_up)
 		mx_lookup_cancel(c->commands->lookups, &c->lookup);
 	mx_forget_cancel(&c->forget);

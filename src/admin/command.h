@@ -3,7 +3,8 @@
  *
  * Owns     what is under way; the result goes to the caller.
  * Promise  the callback runs exactly once, never before command_begin() has
- *          returned, and within COMMAND_MS and a little more.
+ *          returned, and within COMMAND_STS_MS, twice COMMAND_MS and a
+ *          little more.
  * Bounds   routes: route_ask.h; COMMAND_LOOKUPS_MAX lookups at a time, after
  *          which REQUEST_E_BUSY; how many commands at a time is for the caller.
  *          A page of dump has up to COMMAND_PAGE entries.
@@ -12,11 +13,13 @@
 #ifndef COMMAND_H
 #define COMMAND_H
 
+#include "policy_ask.h"
 #include "request.h"
-#include "route_ask.h"
 #include "status.h"
 
 #define COMMAND_MS 30000
+/* For an MTA-STS policy to be fetched, before that. */
+#define COMMAND_STS_MS 10000
 #define COMMAND_LOOKUPS_MAX 256u
 #define COMMAND_PAGE 512u
 /* For resolvers to forget what they know. */
@@ -26,6 +29,7 @@
 struct commands {
 	struct event_base *base;
 	struct route_asks *asks;
+	const struct sts_source *sts; /* NULL: mta-sts is off */
 	struct mx_lookups *lookups;
 	struct status *status;
 	unsigned lookups_now;

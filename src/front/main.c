@@ -14,6 +14,7 @@
 #include "../admin/http.h"
 #include "../admin/status.h"
 #include "../policy/server.h"
+#include "../policy/sts.h"
 #include "front.h"
 #include "mx_handover.h"
 #include "mx_log.h"
@@ -39,6 +40,8 @@ struct front {
 	struct control *control; /* NULL: there is none */
 	struct policy_server *policy; /* likewise */
 	struct http *http; /* likewise */
+	struct sts *sts; /* NULL: no mta-sts, or neither of these */
+	struct sts_source sts_source;
 	/* Of each worker: its beats when last looked at, and when they were
 	 * others than before. */
 	uint32_t *beats;
@@ -63,12 +66,18 @@ static enum mx_error configure(struct front *front, int fd)
 	return mx_drop_privileges(&front->config);
 }
 
-enum { SERVICE_CONTROL, SERVICE_POLICY, SERVICE_HTTP };
+enum { SERVICE_CONTROL, SERVICE_POLICY, SERVICE_FETCHER, SERVICE_HTTP };
 
 static enum mx_acl_action may_ask(const void *limits,
 				  const struct sockaddr *peer)
 {
 	return limits_acl(limits, peer);
+}
+
+/* Whom they ask for MTA-STS policies, or NULL. */
+static const struct sts_source *sts_source_of(const struct front *front)
+{
+	return front->sts ? &front->sts_source : NULL;
 }
 
 /* In the services' thread, whose pairs to the resolvers tell how they are. */
@@ -117,9 +126,24 @@ static enum mx_error add_status(struct front *front, struct worker *last)
 	front->status = status_new(last->base, &sources);
 	front->commands = (struct commands){
 		.base = last->base, .asks = front->asks,
+		.sts = sts_source_of(front),
 		.lookups = last->lookups, .status = front->status,
 	};
 	return front->status ? MX_OK : MX_E_NO_MEMORY;
+}
+
+static enum mx_error add_sts(struct front *front, struct worker *worker)
+{
+	front->sts = sts_new(worker->base, worker->lookups, &front->config,
+			     &worker->counters);
+	if (!front->sts)
+		return MX_E_NO_MEMORY;
+	front->sts_source = sts_source(front->sts);
+	worker->services[SERVICE_FETCHER] = (struct worker_service){
+		.arg = front->sts, .listen = sts_connect, .stop = sts_stop,
+		.open = sts_open,
+	};
+	return MX_OK;
 }
 
 static enum mx_error add_control(struct front *front, struct worker *worker)
@@ -136,7 +160,8 @@ static enum mx_error add_policy(struct front *front, struct worker *worker)
 {
 	const struct policy_access access = { may_ask, front->limits };
 
-	front->policy = policy_server_new(worker->base, front->asks, &access,
+	front->policy = policy_server_new(worker->base, front->asks,
+					  sts_source_of(front), &access,
 					  &worker->counters);
 	worker->services[SERVICE_POLICY] = (struct worker_service){
 		.arg = front->policy, .listen = policy_server_listen,
@@ -173,7 +198,10 @@ static enum mx_error add_services(struct front *front)
 	front->asks = route_asks_new(last->base, last->lookups, &front->config);
 	if (!front->asks)
 		return MX_E_NO_MEMORY;
-	err = add_status(front, last);
+	if (mx_config_fetcher(&front->config))
+		err = add_sts(front, last);
+	if (err == MX_OK)
+		err = add_status(front, last);
 	if (control && err == MX_OK)
 		err = add_control(front, last);
 	if (policy && err == MX_OK)
@@ -193,6 +221,8 @@ static void free_services(struct front *front)
 	free(front->status_workers);
 	front->status = NULL;
 	front->status_workers = NULL;
+	sts_free(front->sts);
+	front->sts = NULL;
 	front->control = NULL;
 	front->policy = NULL;
 	front->http = NULL;
@@ -340,6 +370,10 @@ static enum mx_error obey(struct front *front, struct mx_handover *m)
 	case MX_HANDOVER_HTTP:
 		tell_worker(front, front->worker_count - 1, WORKER_SERVICE,
 			    SERVICE_HTTP, m->fd);
+		return MX_OK;
+	case MX_HANDOVER_FETCHER:
+		tell_worker(front, front->worker_count - 1, WORKER_SERVICE,
+			    SERVICE_FETCHER, m->fd);
 		return MX_OK;
 	case MX_HANDOVER_GO:
 		return go(front);
@@ -519,7 +553,7 @@ static void say_counters(const struct front *front)
 {
 	struct mx_counters sum = { 0 };
 	struct mx_cache_stats cache;
-	char line[1000] = "";
+	char line[2000] = "";
 	size_t used = 0;
 
 	for (unsigned i = 0; i < front->worker_count; i++)
@@ -547,6 +581,7 @@ static void tear_down(struct front *front)
 			worker_join(front->workers[i]);
 		say_counters(front);
 	}
+	sts_finish(front->sts, beat);
 	if (!front->going)
 		snapshot_cease(front->snapshot);
 	snapshot_finish(front->snapshot, beat);

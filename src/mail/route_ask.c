@@ -1,8 +1,10 @@
 /* route_ask.c - a route from beginning to end, and its questions. See
  * mx_route.h. */
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "mx_sts.h"
 #include "route.h"
 #include "route_packet.h"
 
@@ -21,10 +23,11 @@ static void give(struct mx_route *route)
 struct mx_route *mx_route_new(const struct mx_route_destination *destination,
 			      const struct mx_route_options *options)
 {
-	struct mx_route *route = calloc(1, sizeof(*route));
+	struct mx_route *route = malloc(sizeof(*route));
 
 	if (route == NULL)
 		return NULL;
+	memset(route, 0, offsetof(struct mx_route, hosts));
 	route->destination = *destination;
 	if (options != NULL)
 		route->options = *options;
@@ -147,7 +150,7 @@ void route_settle(struct mx_route *route)
 static bool wants_sts(const struct mx_route *route, struct mx_name *ret)
 {
 	return route->options.want_sts && !route->destination.is_host &&
-	       sts_name(&route->destination.name, ret);
+	       mx_sts_record_name(&route->destination.name, ret);
 }
 
 unsigned mx_route_next(struct mx_route *route,
