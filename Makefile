@@ -10,7 +10,7 @@
 #   make fuzz TIME=60    each fuzz target for that long (clang)
 #   make bench           figures beside the floor and the peers (bench-deps first)
 #   make libmxroute      the route engine as a library for other programs
-#   make docs            README's table of options, from the program
+#   make docs            README's table of options, shells' completion, from the programs
 #   make clean
 #
 # Everywhere: CC=clang, V=1 to see the commands, WERROR=1 to stop at warnings.
@@ -92,8 +92,8 @@ libs_mail :=
 libs_cache := -lsodium -ljemalloc
 libs_resolver := -lunbound -levent
 libs_supervisor := -lseccomp
-libs_front := -lsodium -ljemalloc -levent_core
-libs_admin := -ljansson
+libs_front := -lsodium -ljemalloc -levent_core -lm
+libs_admin := -ljansson -levent
 libs_policy :=
 libs_fetcher := -lcurl -lssl -lcrypto -levent_core
 libs_ctl := -ljansson
@@ -289,7 +289,7 @@ attack-table: setup-check
 	@MX_BUILD=$(BUILD) tests/lab/lab run -- /usr/bin/python3 -m pytest -q -s \
 		-p no:cacheprovider -k packets_are_bounded tests/system/test_attackers.py
 
-docs: $(BUILD)/mxbound
+docs: $(BUILD)/mxbound $(BUILD)/mxboundctl
 	@$< --options-markdown >$(BUILD)/options.md
 	@awk 'FNR == NR { table = table $$0 "\n"; next } \
 	     /^<!-- options: end -->/ { inside = 0 } \
@@ -297,6 +297,9 @@ docs: $(BUILD)/mxbound
 	     /^<!-- options: begin -->/ { inside = 1; printf "\n%s\n", table }' \
 		$(BUILD)/options.md README.md >$(BUILD)/README.md
 	@cp $(BUILD)/README.md README.md
+	@mkdir -p dist/completion
+	@$(BUILD)/mxboundctl --completion bash >dist/completion/mxboundctl.bash
+	@$(BUILD)/mxboundctl --completion zsh >dist/completion/_mxboundctl
 
 clean:
 	rm -rf build

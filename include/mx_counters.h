@@ -42,6 +42,9 @@
 	X(ahead_over_rate, 0, "questions not asked ahead because of mail-prefetch-rate") \
 	X(ahead_no_room, 0, "questions not asked ahead because too many are in flight, or a resolver does not keep up") \
 	X(upstream_answers, 0, "answers that came back from a resolver") \
+	X(upstream_secure, 0, "of these, validated: secure") \
+	X(upstream_insecure, 0, "of these, not signed all the way: insecure") \
+	X(upstream_bogus, 0, "of these, whose validation failed: bogus") \
 	X(upstream_failures, 0, "of these, without usable data") \
 	X(upstream_rejected, 0, "of these, malformed or to another question") \
 	X(resent, 0, "questions asked again because their resolver died") \

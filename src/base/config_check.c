@@ -74,15 +74,15 @@ static enum mx_error check_listen(struct mx_load *load)
 	return MX_OK;
 }
 
-/* ---- policy-listen ---- */
+/* ---- policy-listen, http-listen ---- */
 
-static bool same_policy_listen(const char *a, const char *b)
+static bool same_service(const char *a, const char *b)
 {
 	const char *path_a, *path_b;
 	struct sockaddr_storage addr_a = { 0 }, addr_b = { 0 };
 	socklen_t len;
 
-	/* Checked when they were read. */
+	/* Checked when they were read; both options know the same forms. */
 	mx_policy_listen_parse(a, &path_a, &addr_a, &len);
 	mx_policy_listen_parse(b, &path_b, &addr_b, &len);
 	if (path_a || path_b)
@@ -90,18 +90,41 @@ static bool same_policy_listen(const char *a, const char *b)
 	return mx_address_equal(&addr_a, &addr_b);
 }
 
-static enum mx_error check_policy_listen(struct mx_load *load)
+static enum mx_error check_twice(struct mx_load *load, unsigned option,
+				 const struct mx_texts *texts)
 {
-	const struct mx_texts *texts = &load->config->policy_listen;
-
 	for (size_t i = 1; i < texts->count; i++)
 		for (size_t k = 0; k < i; k++)
-			if (same_policy_listen(texts->at[i], texts->at[k]))
+			if (same_service(texts->at[i], texts->at[k]))
 				return mx_load_fail(load,
-						    mx_load_place(load, MX_OPTION_policy_listen, i),
-						    "\"%s\" for \"policy-listen\" is there twice; leave one of them out",
-						    mx_excerpt(texts->at[i]).text);
+						    mx_load_place(load, option, i),
+						    "\"%s\" for \"%s\" is there twice; leave one of them out",
+						    mx_excerpt(texts->at[i]).text,
+						    mx_options[option].key);
 	return MX_OK;
+}
+
+static enum mx_error check_policy_listen(struct mx_load *load)
+{
+	return check_twice(load, MX_OPTION_policy_listen,
+			   &load->config->policy_listen);
+}
+
+/* One address cannot be both. */
+static enum mx_error check_http_listen(struct mx_load *load)
+{
+	const struct mx_texts *http = &load->config->http_listen;
+	const struct mx_texts *policy = &load->config->policy_listen;
+	enum mx_error err = check_twice(load, MX_OPTION_http_listen, http);
+
+	for (size_t i = 0; err == MX_OK && i < http->count; i++)
+		for (size_t k = 0; k < policy->count; k++)
+			if (strcmp(http->at[i], policy->at[k]) == 0)
+				return mx_load_fail(load,
+						    mx_load_place(load, MX_OPTION_http_listen, i),
+						    "\"%s\" for \"http-listen\" is that of policy-listen; choose another",
+						    mx_excerpt(http->at[i]).text);
+	return err;
 }
 
 /* ---- access-control ---- */
@@ -668,6 +691,7 @@ enum mx_error mx_load_check(struct mx_load *load)
 {
 	enum mx_error (*const checks[])(struct mx_load *) = {
 		check_failure_ttl, check_listen, check_policy_listen,
+		check_http_listen,
 		check_access_control,
 		check_zones, check_user, check_root_hints, check_trust_anchor,
 		check_ca_file, check_state_dir, check_cookie_secrets,

@@ -17,6 +17,7 @@
 #include "mx_counters.h"
 #include "mx_ede.h"
 #include "mx_ingest.h"
+#include "mx_latency.h"
 #include "mx_lookup.h"
 #include "mx_query.h"
 #include "mx_snapshot.h"
@@ -48,6 +49,7 @@ static inline void timer_start(struct event *timer, mx_instant wait_ms)
 /* ---- limits.c: who may ask, and how much; shared by all workers ---- */
 
 struct mx_limits;
+struct troubles;
 struct mx_limits *limits_new(const struct mx_config *config);
 void limits_free(struct mx_limits *limits);
 enum mx_acl_action limits_acl(const struct mx_limits *limits,
@@ -94,6 +96,11 @@ enum limits_tcp limits_tcp(struct mx_limits *limits, uint32_t client);
 uint32_t limits_tcp_share(const struct mx_limits *limits);
 bool limits_tcp_past_total(struct mx_limits *limits, uint32_t client);
 void limits_tcp_end(struct mx_limits *limits, uint32_t client);
+/* How much of all that there is now, over all workers; for any thread. */
+struct limits_now {
+	uint32_t waiting, questions, tcp;
+};
+struct limits_now limits_now(const struct mx_limits *limits);
 bool limits_tcp_pressed(const struct mx_limits *limits); /* over half full */
 
 /* ---- local.c: special names, RFC 6761 and others ---- */
@@ -269,6 +276,16 @@ void lookups_refresh(struct mx_lookups *lookups, const struct mx_key *key,
 /* From now on nothing is asked ahead, and what was is given up: the worker is
  * to end. */
 void lookups_stop_ahead(struct mx_lookups *lookups);
+/* What went wrong lately (troubles.h); for any thread. */
+struct troubles *lookups_troubles(const struct mx_lookups *lookups);
+/* The resolvers as this worker knows them; from its own thread. */
+struct lookups_resolver {
+	bool there;
+	unsigned times; /* how many there have been so far */
+};
+unsigned lookups_resolvers(const struct mx_lookups *lookups);
+struct lookups_resolver lookups_resolver(const struct mx_lookups *lookups,
+					 unsigned resolver);
 /* Lookups that wait for an answer now. */
 size_t lookups_waiting(const struct mx_lookups *lookups);
 
@@ -287,7 +304,16 @@ struct ask {
 	uint32_t client;
 	bool certain; /* the client is where its address says */
 };
-enum ask_outcome { ASK_REPLY, ASK_DROP, ASK_WAIT };
+/* How a query was answered, as mx_latency.h counts it: those up to ASK_REPLY
+ * are replies. */
+enum ask_outcome {
+	ASK_HIT = MX_LATENCY_hit,
+	ASK_STALE = MX_LATENCY_stale,
+	ASK_FAILED = MX_LATENCY_failed,
+	ASK_REPLY = MX_LATENCY_CLASS_COUNT, /* not measured */
+	ASK_DROP,
+	ASK_WAIT,
+};
 /* Read a query and answer it at once if that is possible: *ret_len octets in
  * reply, which has room for 65,535 over TCP, udp-size-max over UDP. ASK_WAIT:
  * give *ask to ask_wait(). */
@@ -304,6 +330,8 @@ struct asking {
 	struct options options;
 	uint8_t question[MX_NAME_MAX + 4];
 	size_t limit;
+	int64_t taken_us; /* see struct worker */
+	uint8_t waits_as; /* enum mx_latency_class, if it is answered in time */
 	/* Called once with the reply, which is borrowed. */
 	void (*deliver)(struct asking *asking, const uint8_t *reply, size_t len);
 };
@@ -339,7 +367,7 @@ struct worker_service {
 	size_t (*open)(const void *arg);   /* how much is still in hand */
 };
 
-#define WORKER_SERVICES 3u
+#define WORKER_SERVICES 4u
 
 struct udp_batch;
 struct udp_batch *udp_batch_new(size_t udp_size_max);
@@ -368,9 +396,15 @@ struct worker {
 	bool draining;
 	mx_instant drain_until;
 	struct selftest *selftest;
+	_Atomic int selftest_says; /* enum selftest_verdict */
 	struct warm *warm; /* NULL: not this worker's, or nothing to keep */
 	struct worker_service services[WORKER_SERVICES]; /* arg NULL: none */
+	/* When what is being worked on was read from its socket, by
+	 * mx_clock_us(); whoever reads sets it. */
+	int64_t taken_us;
 	struct mx_counters counters;
+	struct mx_latency latency;
+	struct mx_ede_counts edes; /* in replies */
 };
 
 enum worker_verb { WORKER_UDP, WORKER_TCP, WORKER_SERVICE, WORKER_CHANNEL,
@@ -393,6 +427,8 @@ void worker_free(struct worker *worker);
 
 /* ---- selftest.c: is `. NS` there, and secure? ---- */
 
+enum selftest_verdict { SELFTEST_UNKNOWN, SELFTEST_SECURE, SELFTEST_NOT_SECURE,
+			SELFTEST_SILENT };
 struct selftest;
 struct selftest *selftest_start(struct worker *worker);
 void selftest_free(struct selftest *selftest);

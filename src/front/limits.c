@@ -342,3 +342,14 @@ bool limits_tcp_pressed(const struct mx_limits *limits)
 	return atomic_load_explicit(&limits->tcp, memory_order_relaxed) >
 	       limits->tcp_max / 2;
 }
+
+struct limits_now limits_now(const struct mx_limits *limits)
+{
+	return (struct limits_now){
+		.waiting = atomic_load_explicit(&limits->waiting,
+						memory_order_relaxed),
+		.questions = atomic_load_explicit(&limits->questions,
+						  memory_order_relaxed),
+		.tcp = atomic_load_explicit(&limits->tcp, memory_order_relaxed),
+	};
+}

@@ -94,8 +94,10 @@ static MX_COLD bool reply_local(struct worker *worker, struct ask *ask, uint8_t 
 	return true;
 }
 
-static MX_COLD size_t reply_failure(struct worker *worker, struct ask *ask,
-				    const struct mx_found *found, uint8_t *msg)
+static MX_COLD enum ask_outcome reply_failure(struct worker *worker,
+					      struct ask *ask,
+					      const struct mx_found *found,
+					      uint8_t *msg, size_t *ret_len)
 {
 	struct reply reply = {
 		.rcode = MX_RCODE_SERVFAIL,
@@ -104,7 +106,11 @@ static MX_COLD size_t reply_failure(struct worker *worker, struct ask *ask,
 	};
 
 	mx_count(&worker->counters, hits_failure, 1);
-	return reply_finish(&ask->q, &ask->options, &reply, msg, ask->limit);
+	mx_ede_count(&worker->edes, MX_EDE_CACHED_ERROR);
+	mx_ede_count(&worker->edes, found->ede);
+	*ret_len = reply_finish(&ask->q, &ask->options, &reply, msg,
+				ask->limit);
+	return ASK_FAILED;
 }
 
 /* In place of a cached failure: what ran out not long ago. */
@@ -121,14 +127,29 @@ static MX_COLD bool stale_for_failure(struct worker *worker, struct ask *ask,
 			       found) != MX_HIT)
 		return false;
 	found->ede = MX_EDE_STALE;
+	mx_ede_count(&worker->edes, MX_EDE_STALE);
 	mx_count(&worker->counters, hits_stale, 1);
 	return true;
 }
 
+/* A bogus answer, to one who does not want such. */
+static MX_COLD enum ask_outcome reply_bogus(struct worker *worker,
+					    struct ask *ask,
+					    const struct mx_found *found,
+					    uint8_t *msg, size_t *ret_len)
+{
+	mx_count(&worker->counters, bogus, 1);
+	mx_ede_count(&worker->edes, found->ede);
+	*ret_len = reply_error(ask, MX_RCODE_SERVFAIL, found->ede, found->why,
+			       msg);
+	return ASK_FAILED;
+}
+
 /* The heart of the program: a live answer goes from the cache straight into
- * the reply. */
-static bool reply_cached(struct worker *worker, struct ask *ask, mx_instant now,
-			 uint8_t *msg, size_t *ret_len)
+ * the reply. ASK_WAIT: there is none. */
+static enum ask_outcome reply_cached(struct worker *worker, struct ask *ask,
+				     mx_instant now, uint8_t *msg,
+				     size_t *ret_len)
 {
 	struct mx_found found;
 	const struct mx_query *q = &ask->q;
@@ -136,23 +157,17 @@ static bool reply_cached(struct worker *worker, struct ask *ask, mx_instant now,
 	if (mx_cache_get(worker->cache, &ask->key, now, q->dnssec_ok,
 			 reply_body(q, msg), reply_body_room(q, ask->limit),
 			 &found) != MX_HIT)
-		return false;
+		return ASK_WAIT;
 
 	if (found.kind == MX_ANSWER_FAILURE &&
-	    !stale_for_failure(worker, ask, now, msg, &found)) {
-		*ret_len = reply_failure(worker, ask, &found, msg);
-		return true;
-	}
+	    !stale_for_failure(worker, ask, now, msg, &found))
+		return reply_failure(worker, ask, &found, msg, ret_len);
 	if (!found.stale)
 		mx_count(&worker->counters, hits, 1);
 	if (found.refresh)
 		lookups_refresh(worker->lookups, &ask->key, &found, now);
-	if (found.state == MX_BOGUS && !q->cd) {
-		mx_count(&worker->counters, bogus, 1);
-		*ret_len = reply_error(ask, MX_RCODE_SERVFAIL, found.ede,
-				       found.why, msg);
-		return true;
-	}
+	if (found.state == MX_BOGUS && !q->cd)
+		return reply_bogus(worker, ask, &found, msg, ret_len);
 
 	struct reply reply = {
 		.rcode = found.rcode, .ad = may_say_secure(q, found.state),
@@ -163,7 +178,7 @@ static bool reply_cached(struct worker *worker, struct ask *ask, mx_instant now,
 	};
 	count_truncated(worker, &reply);
 	*ret_len = reply_finish(q, &ask->options, &reply, msg, ask->limit);
-	return true;
+	return found.stale ? ASK_STALE : ASK_HIT;
 }
 
 /* ---- a query arrives ---- */
@@ -266,6 +281,7 @@ static size_t reply_refused(struct worker *worker, struct ask *ask,
 		mx_count(&worker->counters, local, 1);
 	else
 		mx_count(&worker->counters, rejected, 1);
+	mx_ede_count(&worker->edes, refusal_ede(p->err));
 	return reply_error(ask, mx_error_rcode(p->err), refusal_ede(p->err), "",
 			   msg);
 }
@@ -284,6 +300,7 @@ look_closer(struct worker *worker, struct ask *ask,
 		mx_count(&worker->counters, dropped, 1);
 		return ASK_DROP;
 	}
+	ask->key.qtype = 0; /* of what is refused it is not known */
 	ask->limit = reply_limit(&ask->q, tcp, worker->config->udp_size_max);
 	if (p.action == MX_ACL_REFUSE && accepted(&p))
 		refuse(&p, MX_E_ACL);
@@ -327,8 +344,10 @@ enum ask_outcome ask_begin(struct worker *worker, const uint8_t *msg,
 	}
 
 	ask->key = mx_query_key(&ask->q, ask->qname);
-	if (reply_cached(worker, ask, now, reply, ret_len))
-		return ASK_REPLY;
+	enum ask_outcome outcome = reply_cached(worker, ask, now, reply,
+						ret_len);
+	if (outcome != ASK_WAIT)
+		return outcome;
 	if (ask->q.qtype == MX_TYPE_ANY) {
 		mx_count(&worker->counters, local, 1);
 		*ret_len = reply_any(ask, reply);
@@ -344,6 +363,17 @@ enum ask_outcome ask_begin(struct worker *worker, const uint8_t *msg,
 
 /* ---- a query that waits ---- */
 
+static uint8_t waited_as(const struct asking *asking,
+			 const struct mx_lookup_result *result,
+			 enum mx_rcode rcode)
+{
+	enum mx_latency_class class = result->stale ? MX_LATENCY_stale :
+				      rcode == MX_RCODE_SERVFAIL ?
+				      MX_LATENCY_failed : asking->waits_as;
+
+	return (uint8_t)mx_latency_series(class, asking->q.qtype);
+}
+
 static void on_result(void *arg, const struct mx_lookup_result *result)
 {
 	struct asking *asking = arg;
@@ -355,6 +385,7 @@ static void on_result(void *arg, const struct mx_lookup_result *result)
 		.ede = { { result->ede, result->why }, { MX_EDE_NONE, "" } },
 	};
 
+	mx_ede_count(&worker->edes, result->ede);
 	if (result->err != MX_OK) {
 		reply.rcode = mx_error_rcode(result->err);
 	} else if (result->state == MX_BOGUS && !q->cd) {
@@ -373,9 +404,14 @@ static void on_result(void *arg, const struct mx_lookup_result *result)
 			mx_form_write(form, 0, turn_of(q), reply_body(q, msg));
 		count_truncated(worker, &reply);
 	}
-	asking->deliver(asking, msg,
-			reply_finish(q, &asking->options, &reply, msg,
-				     asking->limit));
+	size_t len = reply_finish(q, &asking->options, &reply, msg,
+				  asking->limit);
+	uint8_t series = waited_as(asking, result, reply.rcode);
+	int64_t taken_us = asking->taken_us;
+
+	asking->deliver(asking, msg, len); /* asking is gone */
+	mx_latency_add_all(&worker->latency, &series, 1,
+			   mx_clock_us() - taken_us);
 }
 
 void ask_wait(struct worker *worker, const struct ask *ask,
@@ -391,12 +427,17 @@ void ask_wait(struct worker *worker, const struct ask *ask,
 		asking->options = ask->options;
 	asking->limit = ask->limit;
 	asking->deliver = deliver;
+	asking->taken_us = worker->taken_us;
+	asking->waits_as = MX_LATENCY_miss;
 
 	switch (mx_lookup_missed(worker->lookups, &ask->key, ask->q.dnssec_ok,
 				 ask->client, &asking->lookup, on_result,
 				 asking)) {
 	case MX_LOOKUP_READY: break; /* the cache was asked before */
-	case MX_LOOKUP_JOINED: mx_count(&worker->counters, joined, 1); break;
+	case MX_LOOKUP_JOINED:
+		asking->waits_as = MX_LATENCY_joined;
+		mx_count(&worker->counters, joined, 1);
+		break;
 	case MX_LOOKUP_ASKED: mx_count(&worker->counters, misses, 1); break;
 	case MX_LOOKUP_TURNED_AWAY:
 		mx_count(&worker->counters, overloads, 1);

@@ -296,13 +296,19 @@ static enum step take_query(struct conn *conn)
 	const uint8_t *msg = evbuffer_pullup(in, (ssize_t)(LENGTH_LEN + len));
 	if (!msg)
 		return STEP_CLOSE;
+	int64_t taken_us = worker->taken_us = mx_clock_us();
 	enum ask_outcome outcome = ask_begin(
 		worker, msg + LENGTH_LEN, len, (struct sockaddr *)&conn->peer,
-		true, mx_clock_now(), &ask, worker->scratch, &reply_len);
+		true, taken_us / 1000, &ask, worker->scratch, &reply_len);
 	enum step step = STEP_TOOK;
-	if (outcome == ASK_REPLY)
+	if (outcome <= ASK_REPLY) {
+		uint8_t series = (uint8_t)mx_latency_series(outcome,
+							    ask.key.qtype);
+
 		put_reply(conn, worker->scratch, reply_len);
-	else if (outcome == ASK_WAIT && !wait_for(conn, &ask))
+		mx_latency_add_all(&worker->latency, &series, 1,
+				   mx_clock_us() - taken_us);
+	} else if (outcome == ASK_WAIT && !wait_for(conn, &ask))
 		step = STEP_CLOSE;
 	evbuffer_drain(in, LENGTH_LEN + len);
 	conn->partial_since = 0;

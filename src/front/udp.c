@@ -37,6 +37,7 @@ struct udp_batch {
 	struct iovec in_iov[BATCH], out_iov[BATCH];
 	struct udp_path path[BATCH];
 	uint8_t origin[BATCH]; /* which query a reply is to */
+	uint8_t series[BATCH]; /* how it was answered, for mx_latency.h */
 	size_t reply_stride;
 	uint8_t *queries, *replies;
 	const struct udp *ready_for; /* whose messages in[] is prepared for */
@@ -316,18 +317,16 @@ static bool take(struct udp *udp, struct udp_batch *batch, unsigned i,
 	struct ask ask;
 
 	set_path(udp, in, path);
-	switch (ask_begin(udp->worker, in->msg_iov->iov_base,
-			  batch->in[i].msg_len, (struct sockaddr *)&path->peer,
-			  false, now, &ask, out->msg_iov->iov_base,
-			  &out->msg_iov->iov_len)) {
-	case ASK_DROP:
-		return false;
-	case ASK_WAIT:
+	enum ask_outcome outcome = ask_begin(
+		udp->worker, in->msg_iov->iov_base, batch->in[i].msg_len,
+		(struct sockaddr *)&path->peer, false, now, &ask,
+		out->msg_iov->iov_base, &out->msg_iov->iov_len);
+	if (outcome == ASK_WAIT)
 		wait_for(udp, &ask, path, now);
+	if (outcome > ASK_REPLY)
 		return false;
-	case ASK_REPLY:
-		break;
-	}
+	batch->series[count] = (uint8_t)mx_latency_series(outcome,
+							  ask.key.qtype);
 	batch->origin[count] = (uint8_t)i;
 	out->msg_name = &path->peer;
 	out->msg_namelen = path->peer_len;
@@ -337,6 +336,15 @@ static bool take(struct udp *udp, struct udp_batch *batch, unsigned i,
 		out->msg_controllen = path->control_len;
 	}
 	return true;
+}
+
+/* Not inlined, so that it takes no register from the way of an answer. */
+__attribute__((noinline)) static void record(struct worker *worker,
+					     const struct udp_batch *batch,
+					     unsigned count, int64_t taken_us)
+{
+	mx_latency_add_all(&worker->latency, batch->series, count,
+			   mx_clock_us() - taken_us);
 }
 
 __attribute__((flatten)) static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -352,12 +360,16 @@ __attribute__((flatten)) static void on_readable(evutil_socket_t fd, short what,
 			return; /* EAGAIN, or an error of an earlier send */
 		batch->used = (unsigned)got;
 
-		mx_instant now = mx_clock_now();
+		int64_t taken_us = mx_clock_us();
+		mx_instant now = taken_us / 1000;
 		unsigned count = 0;
+		udp->worker->taken_us = taken_us;
 		for (int i = 0; i < got; i++)
 			if (take(udp, batch, (unsigned)i, count, now))
 				count++;
 		send_batch(udp, batch, count);
+		if (count > 0)
+			record(udp->worker, batch, count, taken_us);
 		if (got < BATCH)
 			return;
 	}
