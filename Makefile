@@ -54,7 +54,7 @@ endif
 LDFLAGS_WHOLE = $(filter-out -fno-lto,$(LDFLAGS))
 
 # A layer is a folder; a library holds all of it but its program's main.c.
-LAYERS := base wire mail cache resolver supervisor front admin policy ctl
+LAYERS := base wire mail cache resolver supervisor front admin policy ctl bench
 dir_base := src/base
 dir_wire := src/wire
 dir_mail := src/mail
@@ -65,6 +65,7 @@ dir_front := src/front
 dir_admin := src/admin
 dir_policy := src/policy
 dir_ctl := src/tools/mxboundctl
+dir_bench := src/tools/mxbound-bench
 # What a layer may use, itself included, in link order.
 uses_base := base
 uses_wire := wire base
@@ -76,8 +77,7 @@ uses_front := front cache resolver mail wire base
 uses_admin := admin front cache resolver mail wire base
 uses_policy := policy admin front cache resolver mail wire base
 uses_ctl := ctl base
-# No layer of the product: what bench/ sends a load with, see bench/rules.mk.
-uses_bench := bench wire base
+uses_bench := bench mail wire base
 # Libraries from outside that a layer needs.
 libs_base :=
 libs_wire :=
@@ -89,16 +89,19 @@ libs_front := -lsodium -ljemalloc -levent_core
 libs_admin := -ljansson
 libs_policy :=
 libs_ctl := -ljansson
+libs_bench := -ljansson -lm
 
-PROGRAMS := mxbound mxbound-front mxbound-resolver mxboundctl
+PROGRAMS := mxbound mxbound-front mxbound-resolver mxboundctl mxbound-bench
 main_mxbound := src/main.c
 main_mxbound-front := src/front/main.c
 main_mxbound-resolver := src/resolver/main.c
 main_mxboundctl := src/tools/mxboundctl/main.c
+main_mxbound-bench := src/tools/mxbound-bench/main.c
 layer_mxbound := supervisor
 layer_mxbound-front := policy
 layer_mxbound-resolver := resolver
 layer_mxboundctl := ctl
+layer_mxbound-bench := bench
 ldflags_mxbound-front := $(LDFLAGS_WHOLE)
 
 .DELETE_ON_ERROR:
