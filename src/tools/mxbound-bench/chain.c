@@ -144,8 +144,8 @@ bool chain_next(struct chain *c, unsigned *ret_question)
 
 /* RRs of the type in the answer section, the first of them kept: a body's RRs
  * begin where the question ends, and nothing in an owner need be followed. */
-static void keep_address(struct chain *c, const struct mx_answer *answer,
-			 uint16_t type)
+static void keep_address(struct chain *c, const struct chain_question *q,
+			 const struct mx_answer *answer)
 {
 	struct mx_in in;
 
@@ -164,13 +164,25 @@ static void keep_address(struct chain *c, const struct mx_answer *answer,
 		len = mx_in_left(&rdata);
 		if (in.err != MX_OK)
 			return;
-		if (mx_get_u16(fields) == type &&
+		if (mx_get_u16(fields) == q->qtype &&
 		    (len == 4 || len == sizeof c->address)) {
 			memcpy(c->address, rdata.at, len);
 			c->address_len = (uint8_t)len;
+			c->address_first = q->first;
 			return;
 		}
 	}
+}
+
+/* Of the first exchange before others, of IPv4 before IPv6, whichever answer
+ * comes first: all servers are to be asked for the same PTR. */
+static bool is_better(const struct chain *c, const struct chain_question *q)
+{
+	if (c->address_len == 0)
+		return true;
+	if (q->first != c->address_first)
+		return q->first;
+	return q->qtype == MX_TYPE_A && c->address_len != 4;
 }
 
 static void ask_hosts(struct chain *c, const struct mx_mail_question *next,
@@ -222,8 +234,8 @@ void chain_answer(struct chain *c, unsigned question,
 	} else if (c->phase == CHAIN_ROUTE) {
 		if (answer->kind == MX_ANSWER_POSITIVE &&
 		    (q->qtype == MX_TYPE_A || q->qtype == MX_TYPE_AAAA)) {
-			if (c->address_len == 0 || (q->first && !c->found_first))
-				keep_address(c, answer, q->qtype);
+			if (is_better(c, q))
+				keep_address(c, q, answer);
 			c->found = true;
 			c->found_first |= q->first;
 		}

@@ -5,9 +5,9 @@
  *              known to be needed is asked at once
  *   policy     TXT of _mta-sts.DOMAIN (RFC 8461), once the route is known
  *   receiving  as if mail came from there: TXT of DOMAIN (SPF, RFC 7208) and
- *              of _dmarc.DOMAIN (RFC 7489), PTR of the first address of the
- *              first exchange that has one, and that address in each DNSBL
- *              (RFC 5782)
+ *              of _dmarc.DOMAIN (RFC 7489), PTR of an address of the
+ *              exchanges (of the first of them, and of IPv4, where there is
+ *              such a one), and that address in each DNSBL (RFC 5782)
  *
  * The route is known as soon as the exchange of the least preference has an
  * address and nothing about it is open, its TLSA included; if it has none, once
@@ -77,6 +77,7 @@ struct chain {
 	bool failed, found, found_first; /* an answer; an address */
 	uint8_t address[16];
 	uint8_t address_len; /* 0: none */
+	bool address_first; /* of the first exchange */
 	struct chain_question at[CHAIN_QUESTIONS_MAX];
 };
 

@@ -163,7 +163,11 @@ static void line(FILE *f, const struct axes *a, const struct histogram *h,
 		fprintf(f, "%.1f,%.1f ", x_of(a, slower),
 			y_of(a, (double)histogram_at(h, 1 - slower)));
 	}
-	fputs("'/>\n", f);
+	/* The slowest of all ends it: one that was lost must be seen. */
+	fprintf(f, "%.1f,%.1f '/>\n",
+		x_of(a, pow(10, -(end < a->decades ? end : a->decades))),
+		y_of(a, end < a->decades ? (double)h->max_ns
+			 : (double)histogram_at(h, 1 - pow(10, -a->decades))));
 }
 
 /* What is under the pointer, in words. */

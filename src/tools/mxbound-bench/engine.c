@@ -357,7 +357,7 @@ static void first_sent(struct engine *e, struct open *o, int64_t now_ns)
 	s->counts.sent++;
 	histogram_add(&s->lag, lag_ns);
 	if (lag_ns > ENGINE_LATE_NS &&
-	    lag_ns > (int64_t)(s->all.sum_ns / 10 / (double)(s->all.count + 1)))
+	    (double)lag_ns > histogram_mean(&s->by_class[o->class]) / 10)
 		s->counts.sent_late++;
 }
 
@@ -404,8 +404,10 @@ static void end_open(struct engine *e, struct open *o, unsigned end,
 		.latency_ns = lost ? timeout_ns : at_ns - o->due_ns,
 		.from_sending_ns = lost ? timeout_ns : at_ns - o->sent_ns,
 		.question = o->octets + MX_HEADER_LEN });
-	seen_answered(o->seen, o->server, answer != NULL ? answer->ttl_s : 0,
-		      at_ns);
+	if (answer != NULL)
+		seen_answered(o->seen, o->server, answer->ttl_s, at_ns);
+	else
+		seen_failed(o->seen, o->server);
 	close_open(e, o, lost ? GONE : NOBODY);
 	if (o->chain != NO_CHAIN)
 		chain_heard(e, o, answer, secure, at_ns);

@@ -104,7 +104,7 @@ uint64_t engine_units_begun(const struct engine *e); /* of all servers */
 const struct engine_generator *engine_generator(const struct engine *e);
 
 /* When a question counts as sent late: by more than this, and more than a
- * tenth of what is usual for its server. */
+ * tenth of what its server takes for its class on average. */
 #define ENGINE_LATE_NS 200000
 
 #endif

@@ -33,7 +33,7 @@ static const char style[] =
 	"td.name{white-space:normal;overflow-wrap:anywhere;text-align:left}"
 	"thead th{color:var(--soft)}tbody th{font-weight:400;text-align:left}"
 	"th.of{padding-top:.9rem;font-weight:600}\n"
-	"figure{margin:0;background:var(--card);padding:.8rem;border-radius:.5rem}"
+	"figure{margin:0 0 1rem;background:var(--card);padding:.8rem;border-radius:.5rem}"
 	"figcaption{font-weight:600}\n"
 	".legend{list-style:none;display:flex;flex-wrap:wrap;gap:.2rem 1.4rem;"
 	"padding:0;margin:.2rem 0 .6rem}\n"
@@ -346,7 +346,7 @@ static void method(FILE *f, const struct bench_run *r)
 		"<p><em>Cold</em>: asked of this server for the first time in this "
 		"run. <em>Warm</em>: again, within the TTL that it gave last. "
 		"<em>Expired</em>: again, after that. <em>Again</em>: after a "
-		"failure, or an answer that may not be kept. A server may have had "
+		"failure. A server may have had "
 		"the answer for somebody else, so cold is at most as cold as it "
 		"says.</p>\n"
 		"<p><em>Route known</em>: from the beginning of a chain until the "
@@ -371,8 +371,8 @@ bool html_report(const struct bench_run *r, FILE *out)
 	head(out, r);
 	warn(out, r);
 	in_short(out, r);
-	plots(out, r);
 	comparisons(out, r);
+	plots(out, r);
 	by_class(out, r);
 	by_kind(out, r);
 	by_end(out, r);

@@ -8,6 +8,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "../../base/address.h"
 #include "bench.h"
 #include "mx_config.h"
 
@@ -105,6 +106,7 @@ static int ask(const struct bench_target *t, struct probe *p)
 
 static void say_why(const struct bench_target *t, int error)
 {
+	bool usual = mx_address_port(&t->address) == BENCH_PORT && t->loopback;
 	char address[MX_ADDRESS_TEXT_MAX], *at;
 
 	mx_address_text((const struct sockaddr *)&t->address, address);
@@ -112,9 +114,10 @@ static void say_why(const struct bench_target *t, int error)
 	*at = '\0';
 	switch (error) {
 	case ECONNREFUSED:
-		bench_say("%s: nothing listens on port %s of %s: is the server running? "
-			  "mxbound itself listens on port 5335 unless told otherwise: %s@5335",
-			  t->label, at + 1, address, address);
+		bench_say("%s: nothing listens on port %s of %s: is the server running?%s%s%s",
+			  t->label, at + 1, address, usual ? " mxbound listens on "
+			  "port 5335 unless told otherwise: " : "",
+			  usual ? address : "", usual ? "@5335" : "");
 		break;
 	case ETIMEDOUT:
 		bench_say("%s: no answer to . NS within %d s: is it up, may this host ask it, "

@@ -106,6 +106,12 @@ void seen_answered(struct seen_question *q, unsigned server, uint32_t ttl_s,
 {
 	if (q == NULL)
 		return;
-	q->state[server] = ttl_s > 0 ? ANSWERED : FAILED;
+	q->state[server] = ANSWERED;
 	q->expires_ns[server] = now_ns + ttl_s * SECOND_NS;
+}
+
+void seen_failed(struct seen_question *q, unsigned server)
+{
+	if (q != NULL)
+		q->state[server] = FAILED;
 }

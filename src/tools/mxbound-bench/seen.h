@@ -3,8 +3,8 @@
  *   cold     this run asks this server for the first time, or again before the
  *            first answer was there
  *   warm     again, within the TTL that the server gave with its last answer
- *   expired  again, after that TTL had run out
- *   again    after a failure, or an answer without a TTL that can be counted
+ *   expired  again, after that TTL had run out; after a TTL of 0 at once
+ *   again    after a failure
  *
  * This is what a client can know. A server may have had the answer of somebody
  * else (then cold is warm), keep it for less than its TTL (then warm is cold),
@@ -48,8 +48,8 @@ void seen_free(struct seen *s); /* NULL is fine */
 enum seen_class seen_ask(struct seen *s, unsigned server,
 			 const uint8_t *question, uint16_t len, int64_t now_ns,
 			 struct seen_question **ret_question);
-/* ttl_s 0: a failure, or not to be counted. */
 void seen_answered(struct seen_question *q, unsigned server, uint32_t ttl_s,
 		   int64_t now_ns);
+void seen_failed(struct seen_question *q, unsigned server);
 
 #endif

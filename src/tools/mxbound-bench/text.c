@@ -144,7 +144,7 @@ static void differences(const struct page *p, const struct bench_run *r)
 
 	if (r->results.servers < 2)
 		return;
-	fprintf(p->out, "\n%sTimes the latency of %s, and where it is with 95 %% confidence%s\n",
+	fprintf(p->out, "\n%sCompared with %s: times its latency (95 %% interval)%s\n",
 		bold(p), r->options->targets[0].label, plain(p));
 	if (count == 0)
 		fputs("  too few answers to say: ask more (--passes, --count)\n",
