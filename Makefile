@@ -9,7 +9,8 @@
 #   make fuzz TIME=60    each fuzz target for that long (clang)
 #   make bench           figures beside the floor and the peers (bench-deps first)
 #   make libmxroute      the route engine as a library for other programs
-#   make docs            README's table of options, from the program
+#   make docs            README's table of options, from the program, and the
+#                        options in manual pages
 #   make clean
 #
 # Everywhere: CC=clang, V=1 to see the commands, WERROR=1 to stop at warnings.
@@ -258,14 +259,14 @@ system: all fakes libmxroute
 
 # ---- and the rest ----
 
-.PHONY: docs clean differential
+.PHONY: docs docs-bench clean differential
 # All that the lab can answer, of mxbound and of Unbound: some minutes.
 differential: setup-check
 	@$(MAKE) --no-print-directory $(PARALLEL) all
 	@MX_BUILD=$(BUILD) tests/lab/lab run -- \
 		/usr/bin/python3 tests/system/differential.py
 
-docs: $(BUILD)/mxbound
+docs: $(BUILD)/mxbound docs-bench
 	@$< --options-markdown >$(BUILD)/options.md
 	@awk 'FNR == NR { table = table $$0 "\n"; next } \
 	     /^<!-- options: end -->/ { inside = 0 } \
@@ -273,6 +274,22 @@ docs: $(BUILD)/mxbound
 	     /^<!-- options: begin -->/ { inside = 1; printf "\n%s\n", table }' \
 		$(BUILD)/options.md README.md >$(BUILD)/README.md
 	@cp $(BUILD)/README.md README.md
+
+docs-bench: $(BUILD)/mxbound-bench
+	@$< --options-man >$(BUILD)/options.man
+	@awk 'FNR == NR { rows = rows $$0 "\n"; next } \
+	     /^\.\\" options: end/ { inside = 0 } \
+	     !inside { print } \
+	     /^\.\\" options: begin/ { inside = 1; printf "%s", rows }' \
+		$(BUILD)/options.man docs/mxbound-bench.1 >$(BUILD)/mxbound-bench.1
+	@cp $(BUILD)/mxbound-bench.1 docs/mxbound-bench.1
+
+# ---- the program that measures, alone: it needs no mxbound ----
+.PHONY: install-mxbound-bench
+install-mxbound-bench: $(BUILD)/mxbound-bench
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 755 $< $(DESTDIR)$(PREFIX)/bin
+	install -m 644 docs/mxbound-bench.1 $(DESTDIR)$(PREFIX)/share/man/man1
 
 clean:
 	rm -rf build
