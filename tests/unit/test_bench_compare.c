@@ -28,7 +28,7 @@ static void add(struct results *r, unsigned server, unsigned block, int64_t ns)
 	static const uint8_t question[MX_NAME_MAX + 4] = "\1a";
 
 	results_question(r, &(struct results_question){
-		.server = server, .class = SEEN_WARM, .block = block,
+		.server = server, .class = SEEN_WARM, .place = 7 * block,
 		.latency_ns = ns, .from_sending_ns = ns,
 		.question = question });
 }
@@ -63,7 +63,7 @@ static void intervals_hold_the_truth(void **state)
 		struct comparison is;
 		struct results r;
 
-		fill(&r, truth, RESULTS_BLOCKS, PER_BLOCK, seed);
+		fill(&r, truth, COMPARE_BLOCKS, PER_BLOCK, seed);
 		assert_true(compare_servers(&r, 1, 0, SEEN_WARM, 0.5, &is));
 		assert_true(is.low <= is.ratio && is.ratio <= is.high);
 		assert_true(is.high / is.low < 1.5);
@@ -81,7 +81,7 @@ static void same_again(void **state)
 	struct results r;
 
 	(void)state;
-	fill(&r, 2, RESULTS_BLOCKS, PER_BLOCK, seed);
+	fill(&r, 2, COMPARE_BLOCKS, PER_BLOCK, seed);
 	assert_true(compare_servers(&r, 1, 0, SEEN_WARM, 0.99, &a));
 	assert_true(compare_servers(&r, 1, 0, SEEN_WARM, 0.99, &b));
 	assert_true(a.ratio == b.ratio && a.low == b.low && a.high == b.high);

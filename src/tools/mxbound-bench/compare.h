@@ -1,10 +1,12 @@
 /* compare.h - how much slower one server is than another, and how sure that is.
  *
  * The figure is the ratio of a percentile of both. The interval is a block
- * bootstrap, 95 %: the run's blocks, in each of which both servers were sent
- * the same questions at the same time, are drawn with replacement, as many as
- * there are; from what they hold the ratio is made anew, COMPARE_DRAWS times;
- * the interval is from the 2.5th to the 97.5th percentile of these. A block is
+ * bootstrap, 95 %. The places of the run at which there is a sample of the group
+ * are cut into COMPARE_BLOCKS stretches with as many places each; in a block both
+ * servers were sent the same questions at the same time. Blocks are drawn with
+ * replacement, as many as there are; from what they hold the ratio is made anew,
+ * COMPARE_DRAWS times; the interval is from the 2.5th to the 97.5th percentile of
+ * these. A block is
  * drawn for both servers alike, so what the network or the machine did to both
  * cancels out, and answers that were slow together count as one event, not as
  * many. The draws follow from a fixed seed: the same run gives the same
@@ -24,6 +26,7 @@
 #include "results.h"
 
 #define COMPARE_DRAWS 1000u
+#define COMPARE_BLOCKS 32u
 #define COMPARE_BLOCKS_MIN 8u
 
 struct comparison {

@@ -17,8 +17,8 @@
 struct open {
 	TAILQ_ENTRY(open) by_deadline, by_turn;
 	bool used, to_send, sent, again; /* again: on its second connection */
-	uint8_t server, lane, block, kind, class;
-	uint16_t id, len, question_len;
+	uint8_t server, lane, kind, class;
+	uint16_t place, id, len, question_len;
 	uint32_t chain, question; /* NO_CHAIN: of a list */
 	struct seen_question *seen;
 	int64_t due_ns, sent_ns, deadline_ns;
@@ -28,7 +28,8 @@ TAILQ_HEAD(opens, open);
 
 struct running {
 	bool used, dropped, route_told;
-	uint8_t server, block;
+	uint8_t server;
+	uint16_t place;
 	enum seen_class class; /* of its MX */
 	unsigned waiting; /* of its questions are open */
 	int64_t due_ns;
@@ -46,12 +47,12 @@ struct engine {
 	struct seen *seen;
 	struct schedule schedule; /* of the units of all servers */
 	uint64_t next;
-	struct open *open;	 /* ENGINE_OPEN_MAX */
-	struct running *running; /* ENGINE_CHAINS_MAX */
+	struct open *open;	 /* open_max */
+	struct running *running; /* chains_max */
 	uint32_t *free_open, *free_running; /* stacks */
 	unsigned free_open_count, free_running_count;
 	struct opens by_deadline, by_turn;
-	struct lane *lanes[SERVERS_MAX]; /* ENGINE_LANES_MAX each */
+	struct lane *lanes[SERVERS_MAX]; /* sockets + 1 each */
 	unsigned next_lane[SERVERS_MAX];
 	unsigned short random[3];
 	struct mx_ingest_room *ingest;
@@ -63,27 +64,29 @@ struct engine {
 static bool set_up(struct engine *e)
 {
 	e->seen = seen_new();
-	e->open = calloc(ENGINE_OPEN_MAX, sizeof *e->open);
-	e->running = calloc(ENGINE_CHAINS_MAX, sizeof *e->running);
-	e->free_open = calloc(ENGINE_OPEN_MAX, sizeof *e->free_open);
-	e->free_running = calloc(ENGINE_CHAINS_MAX, sizeof *e->free_running);
+	e->open = calloc(e->options.open_max, sizeof *e->open);
+	e->running = calloc(e->options.chains_max, sizeof *e->running);
+	e->free_open = calloc(e->options.open_max, sizeof *e->free_open);
+	e->free_running = calloc(e->options.chains_max,
+				 sizeof *e->free_running);
 	e->ingest = mx_ingest_room_new();
 	if (!e->seen || !e->open || !e->running || !e->free_open ||
 	    !e->free_running || !e->ingest)
 		return false;
 	for (unsigned s = 0; s < e->options.servers; s++) {
-		e->lanes[s] = calloc(ENGINE_LANES_MAX, sizeof *e->lanes[s]);
+		e->lanes[s] = calloc(e->options.sockets + 1,
+				     sizeof *e->lanes[s]);
 		if (e->lanes[s] == NULL)
 			return false;
 	}
-	while (e->free_open_count < ENGINE_OPEN_MAX) {
+	while (e->free_open_count < e->options.open_max) {
 		e->free_open[e->free_open_count] =
-			ENGINE_OPEN_MAX - 1 - e->free_open_count;
+			e->options.open_max - 1 - e->free_open_count;
 		e->free_open_count++;
 	}
-	while (e->free_running_count < ENGINE_CHAINS_MAX) {
+	while (e->free_running_count < e->options.chains_max) {
 		e->free_running[e->free_running_count] =
-			ENGINE_CHAINS_MAX - 1 - e->free_running_count;
+			e->options.chains_max - 1 - e->free_running_count;
 		e->free_running_count++;
 	}
 	return true;
@@ -97,6 +100,10 @@ struct engine *engine_new(const struct engine_options *options,
 	if (e == NULL)
 		return NULL;
 	e->options = *options;
+	if (e->options.open_max == 0)
+		e->options.open_max = ENGINE_OPEN_MAX;
+	if (e->options.chains_max == 0)
+		e->options.chains_max = ENGINE_CHAINS_MAX;
 	e->results = results;
 	e->schedule = (struct schedule){
 		.start_ns = options->start_ns,
@@ -181,7 +188,7 @@ static void close_open(struct engine *e, struct open *o, uint32_t id_becomes)
 	e->free_open[e->free_open_count++] = (uint32_t)(o - e->open);
 }
 
-static struct open *new_open(struct engine *e, unsigned server, unsigned block,
+static struct open *new_open(struct engine *e, unsigned server, unsigned place,
 			     int64_t due_ns)
 {
 	struct open *o;
@@ -192,7 +199,7 @@ static struct open *new_open(struct engine *e, unsigned server, unsigned block,
 	memset(o, 0, offsetof(struct open, octets));
 	o->used = true;
 	o->server = (uint8_t)server;
-	o->block = (uint8_t)block;
+	o->place = (uint16_t)place;
 	o->due_ns = due_ns;
 	o->chain = NO_CHAIN;
 	return o;
@@ -210,12 +217,12 @@ static bool begin_open(struct engine *e, struct open *o)
 	return false;
 }
 
-static bool ask_listed(struct engine *e, unsigned server, unsigned block,
+static bool ask_listed(struct engine *e, unsigned server, unsigned place,
 		       uint64_t unit, int64_t due_ns)
 {
 	const struct queries *q = e->options.queries;
 	size_t which = unit % q->count;
-	struct open *o = new_open(e, server, block, due_ns);
+	struct open *o = new_open(e, server, place, due_ns);
 	const uint8_t *type;
 
 	if (o == NULL)
@@ -233,7 +240,7 @@ static bool ask_of_chain(struct engine *e, struct running *r, unsigned question,
 			 int64_t due_ns)
 {
 	const struct chain_question *asked = &r->chain.at[question];
-	struct open *o = new_open(e, r->server, r->block, due_ns);
+	struct open *o = new_open(e, r->server, r->place, due_ns);
 	struct query q;
 
 	if (o == NULL)
@@ -275,7 +282,7 @@ static void ask_next(struct engine *e, struct running *r, int64_t due_ns)
 		free_chain(e, r);
 }
 
-static bool begin_chain(struct engine *e, unsigned server, unsigned block,
+static bool begin_chain(struct engine *e, unsigned server, unsigned place,
 			uint64_t unit, int64_t due_ns)
 {
 	const struct mx_name *domain =
@@ -288,7 +295,7 @@ static bool begin_chain(struct engine *e, unsigned server, unsigned block,
 	memset(r, 0, offsetof(struct running, chain));
 	r->used = true;
 	r->server = (uint8_t)server;
-	r->block = (uint8_t)block;
+	r->place = (uint16_t)place;
 	r->due_ns = due_ns;
 	chain_begin(&r->chain, domain, &e->options.chain);
 	ask_next(e, r, due_ns);
@@ -308,7 +315,7 @@ static void chain_heard(struct engine *e, const struct open *o,
 		chain_answer(&r->chain, o->question, answer, secure, &e->room);
 	if (!r->dropped && !r->route_told && chain_route_known(&r->chain)) {
 		r->route_told = true;
-		results_route(e->results, r->server, r->class, r->block,
+		results_route(e->results, r->server, r->class, r->place,
 			      chain_outcome(&r->chain), at_ns - r->due_ns,
 			      e->options.timeout_ns);
 	}
@@ -330,12 +337,12 @@ static void begin_due(struct engine *e, int64_t now_ns)
 		unsigned servers = e->options.servers;
 		uint64_t unit = e->next / servers;
 		unsigned server = (unsigned)((e->next + unit) % servers);
-		unsigned block = (unsigned)(unit * RESULTS_BLOCKS /
+		unsigned place = (unsigned)(unit * RESULTS_PLACES /
 					    e->options.units);
 		int64_t due_ns = schedule_due(&e->schedule, e->next);
 		bool asked = e->options.queries != NULL
-				     ? ask_listed(e, server, block, unit, due_ns)
-				     : begin_chain(e, server, block, unit, due_ns);
+				     ? ask_listed(e, server, place, unit, due_ns)
+				     : begin_chain(e, server, place, unit, due_ns);
 
 		if (!asked)
 			e->generator.not_asked++;
@@ -399,7 +406,7 @@ static void end_open(struct engine *e, struct open *o, unsigned end,
 
 	results_question(e->results, &(struct results_question){
 		.server = o->server, .class = o->class, .kind = o->kind,
-		.block = o->block, .end = end, .secure = secure,
+		.place = o->place, .end = end, .secure = secure,
 		.malformed = malformed,
 		.latency_ns = lost ? timeout_ns : at_ns - o->due_ns,
 		.from_sending_ns = lost ? timeout_ns : at_ns - o->sent_ns,
@@ -546,7 +553,7 @@ int64_t engine_wake(const struct engine *e)
 void engine_stop(struct engine *e)
 {
 	e->schedule.total = e->next;
-	for (unsigned i = 0; i < ENGINE_OPEN_MAX; i++)
+	for (unsigned i = 0; i < e->options.open_max; i++)
 		if (e->open[i].used) {
 			e->results->at[e->open[i].server].counts.left +=
 				e->open[i].sent;
@@ -557,7 +564,7 @@ void engine_stop(struct engine *e)
 bool engine_done(const struct engine *e)
 {
 	return e->next == e->schedule.total &&
-	       e->free_open_count == ENGINE_OPEN_MAX;
+	       e->free_open_count == e->options.open_max;
 }
 
 uint64_t engine_units_begun(const struct engine *e)

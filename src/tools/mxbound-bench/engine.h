@@ -51,6 +51,7 @@ struct engine_options {
 	uint64_t units;	  /* to each */
 	int64_t start_ns, timeout_ns;
 	uint32_t seed; /* of the IDs */
+	unsigned open_max, chains_max; /* less than below; 0: that */
 	/* Borrowed for the life of the engine. One of the two: */
 	const struct queries *queries;
 	const struct mx_name *domains;

@@ -33,12 +33,12 @@ static const char style[] =
 	"td.name{white-space:normal;overflow-wrap:anywhere;text-align:left}"
 	"thead th{color:var(--soft)}tbody th{font-weight:400;text-align:left}"
 	"th.of{padding-top:.9rem;font-weight:600}\n"
-	"figure{margin:0 0 1rem;background:var(--card);padding:.8rem;border-radius:.5rem}"
+	"figure{margin:0 0 1rem;background:var(--card);padding:.8rem;border-radius:.5rem;overflow-x:auto}"
 	"figcaption{font-weight:600}\n"
 	".legend{list-style:none;display:flex;flex-wrap:wrap;gap:.2rem 1.4rem;"
 	"padding:0;margin:.2rem 0 .6rem}\n"
 	"svg{max-width:100%;height:auto;font:12px system-ui,sans-serif}"
-	"svg[role]{width:100%}"
+	"svg[role]{width:100%;min-width:34rem}"
 	"svg text{fill:var(--soft)}.grid{stroke:var(--rule)}.minor{opacity:.5}\n"
 	".line{fill:none;stroke-width:2.5;stroke-linejoin:round}"
 	".mark{stroke:var(--card);stroke-width:1.5}\n"
@@ -142,7 +142,7 @@ static void plot(FILE *f, const struct bench_run *r, unsigned group)
 	if (!any)
 		return;
 	bench_group_text(group, text);
-	fputs("<figure><figcaption>", f);
+	fputs("<figure tabindex='0'><figcaption>", f);
 	html_text(f, text);
 	fputs("</figcaption>\n", f);
 	chart_write(f, series, r->options->targets, r->results.servers, text);
@@ -163,7 +163,7 @@ static void plots(FILE *f, const struct bench_run *r)
 
 static void table_head(FILE *f, const char *first)
 {
-	fprintf(f, "<div class='wide'><table>\n<thead><tr><th scope='col'>%s</th>"
+	fprintf(f, "<div class='wide' tabindex='0'><table>\n<thead><tr><th scope='col'>%s</th>"
 		"<th scope='col'>count</th>", first);
 	for (unsigned i = 0; i < BENCH_SHARES; i++)
 		fprintf(f, "<th scope='col'>%s</th>", bench_share_texts[i]);
@@ -258,7 +258,7 @@ static void comparisons(FILE *f, const struct bench_run *r)
 		      "<code>--count</code>).</p>\n", f);
 		return;
 	}
-	fputs("<div class='wide'><table>\n<thead><tr><th scope='col'>server</th>"
+	fputs("<div class='wide' tabindex='0'><table>\n<thead><tr><th scope='col'>server</th>"
 	      "<th scope='col'>percentile</th><th scope='col'>times the latency</th>"
 	      "<th scope='col'>95 % interval</th><th scope='col'></th></tr></thead>\n<tbody>\n", f);
 	for (unsigned i = 0; i < count; i++) {
@@ -277,7 +277,7 @@ static void comparisons(FILE *f, const struct bench_run *r)
 
 static void slowest(FILE *f, const struct bench_run *r)
 {
-	fputs("<h2>Slowest</h2>\n<div class='wide'><table>\n<thead><tr><th scope='col'>name</th>"
+	fputs("<h2>Slowest</h2>\n<div class='wide' tabindex='0'><table>\n<thead><tr><th scope='col'>name</th>"
 	      "<th scope='col'>type</th><th scope='col'>class</th><th scope='col'>RCODE</th>"
 	      "<th scope='col'>latency</th></tr></thead>\n<tbody>\n", f);
 	for (unsigned s = 0; s < r->results.servers; s++) {
@@ -307,7 +307,7 @@ static void counts(FILE *f, const struct bench_run *r)
 {
 	char text[BENCH_COUNT_MAX];
 
-	fputs("<h2>Counted</h2>\n<div class='wide'><table>\n<thead><tr><th scope='col'></th>", f);
+	fputs("<h2>Counted</h2>\n<div class='wide' tabindex='0'><table>\n<thead><tr><th scope='col'></th>", f);
 	for (unsigned s = 0; s < r->results.servers; s++) {
 		fputs("<th scope='col'>", f);
 		html_text(f, r->options->targets[s].label);
@@ -360,7 +360,7 @@ static void method(FILE *f, const struct bench_run *r)
 		"<p>This program: busy %.0f %% of the time, without a processor "
 		"though ready for %.1f %%, %llu answers dropped by its sockets.</p>\n"
 		"</details>\n",
-		(unsigned long long)r->options->timeout_ms, RESULTS_BLOCKS,
+		(unsigned long long)r->options->timeout_ms, COMPARE_BLOCKS,
 		COMPARE_DRAWS, 100 * r->cpu_s / r->elapsed_s,
 		100 * r->waited_s / r->elapsed_s,
 		(unsigned long long)r->dropped);

@@ -81,7 +81,7 @@ const char *results_end_text(unsigned end)
 /* ---- counting ---- */
 
 static void keep_sample(struct results *r, struct results_server *s,
-			int64_t latency_ns, unsigned block, unsigned group)
+			int64_t latency_ns, unsigned place, unsigned group)
 {
 	uint64_t ns = latency_ns > 0 ? (uint64_t)latency_ns : 0;
 
@@ -100,7 +100,7 @@ static void keep_sample(struct results *r, struct results_server *s,
 		s->sample_room = room;
 	}
 	s->samples[s->sample_count++] = (struct results_sample){
-		(uint16_t)histogram_slot(ns), (uint8_t)block, (uint8_t)group
+		(uint16_t)histogram_slot(ns), (uint16_t)place, (uint8_t)group
 	};
 }
 
@@ -155,12 +155,12 @@ void results_question(struct results *r, const struct results_question *q)
 	histogram_add(&s->by_class[q->class], q->latency_ns);
 	histogram_add(&s->by_kind[q->kind], q->latency_ns);
 	histogram_add(&s->by_end[q->end], q->latency_ns);
-	keep_sample(r, s, q->latency_ns, q->block, q->class);
+	keep_sample(r, s, q->latency_ns, q->place, q->class);
 	keep_worst(s, q);
 }
 
 void results_route(struct results *r, unsigned server, enum seen_class class,
-		   unsigned block, enum chain_outcome outcome,
+		   unsigned place, enum chain_outcome outcome,
 		   int64_t latency_ns, int64_t timeout_ns)
 {
 	struct results_server *s = &r->at[server];
@@ -169,5 +169,5 @@ void results_route(struct results *r, unsigned server, enum seen_class class,
 		latency_ns = timeout_ns;
 	s->outcomes[outcome]++;
 	histogram_add(&s->route[class], latency_ns);
-	keep_sample(r, s, latency_ns, block, RESULTS_ROUTE + class);
+	keep_sample(r, s, latency_ns, place, RESULTS_ROUTE + class);
 }

@@ -6,11 +6,12 @@
  * at the timeout: a server that drops what is slow gains nothing.
  *
  * Samples beside the histograms: one for each question and each route, with
- * the block of the run that it belongs to, for intervals (compare.h). A block
- * is a stretch of consecutive units, of which every server was sent the same.
+ * the place in the run that it belongs to, for intervals (compare.h): from 0
+ * for the first unit to almost RESULTS_PLACES for the last that is planned.
+ * Every server is sent the same at the same place.
  *
  * Units    nanoseconds. latency counts from when a question was to be sent.
- * Memory   some 2 MB a server, and 4 octets a sample, RESULTS_SAMPLES_MAX of
+ * Memory   some 2 MB a server, and 6 octets a sample, RESULTS_SAMPLES_MAX of
  *          them at most; past that samples_full is set and histograms go on.
  * Threads  one at a time.
  */
@@ -26,7 +27,7 @@
 #include "seen.h"
 
 #define RESULTS_SAMPLES_MAX 20000000u
-#define RESULTS_BLOCKS 32u
+#define RESULTS_PLACES 65536u
 #define RESULTS_KINDS_MAX 24u
 #define RESULTS_WORST_MAX 10u
 /* In place of an RCODE. */
@@ -66,14 +67,15 @@ struct results_kind {
 
 struct results_sample {
 	uint16_t slot; /* of the histogram */
-	uint8_t block, group;
+	uint16_t place;
+	uint8_t group;
 };
 
 struct results_question {
 	unsigned server;
 	enum seen_class class;
 	unsigned kind;	/* of results_kind() */
-	unsigned block; /* < RESULTS_BLOCKS */
+	unsigned place; /* < RESULTS_PLACES */
 	unsigned end;	/* an RCODE, or RESULTS_LOST */
 	bool secure, malformed;
 	int64_t latency_ns, from_sending_ns; /* lost: the timeout */
@@ -128,7 +130,7 @@ void results_question(struct results *r, const struct results_question *q);
 /* How a route came out and how long it took; one that failed counts as no less
  * than the timeout, since a quick SERVFAIL delivers no mail. */
 void results_route(struct results *r, unsigned server, enum seen_class class,
-		   unsigned block, enum chain_outcome outcome,
+		   unsigned place, enum chain_outcome outcome,
 		   int64_t latency_ns, int64_t timeout_ns);
 
 #endif

@@ -69,7 +69,8 @@ static void rows_of(const struct page *p, const struct bench_run *r, unsigned s)
 			    &server->by_kind[i]);
 	}
 	for (unsigned i = 0; i < RESULTS_ENDS; i++)
-		if (server->by_end[i].count > 0)
+		if (server->by_end[i].count > 0 &&
+		    server->by_end[i].count < server->all.count)
 			row(p, results_end_text(i), &server->by_end[i]);
 }
 
