@@ -23,7 +23,8 @@ comma := ,
 BUILD := build$(if $(SAN),/$(subst $(comma),-,$(SAN)))$(if $(filter clang%,$(CC)),/clang)
 
 # Packages of Debian 12: to build, and beyond that to test.
-BUILD_PACKAGES := gcc libc6-dev make libunbound-dev libevent-dev libjemalloc-dev libsodium-dev libjansson-dev uthash-dev
+BUILD_PACKAGES := gcc libc6-dev make libunbound-dev libevent-dev libjemalloc-dev libsodium-dev libjansson-dev \
+	libcurl4-openssl-dev libssl-dev ca-certificates uthash-dev
 CHECK_PACKAGES := libcmocka-dev nsd ldnsutils unbound dnsperf bind9-dnsutils \
 	python3 python3-pytest python3-pytest-timeout python3-dnspython python3-jsonschema \
 	iproute2 util-linux procps postfix openssl
@@ -55,7 +56,7 @@ endif
 LDFLAGS_WHOLE = $(filter-out -fno-lto,$(LDFLAGS))
 
 # A layer is a folder; a library holds all of it but its program's main.c.
-LAYERS := base wire mail cache resolver supervisor front admin policy ctl bench
+LAYERS := base wire mail cache resolver supervisor front admin policy fetcher ctl bench
 dir_base := src/base
 dir_wire := src/wire
 dir_mail := src/mail
@@ -65,6 +66,7 @@ dir_supervisor := src/supervisor
 dir_front := src/front
 dir_admin := src/admin
 dir_policy := src/policy
+dir_fetcher := src/policy/fetcher
 dir_ctl := src/tools/mxboundctl
 dir_bench := src/tools/mxbound-bench
 # What a layer may use, itself included, in link order.
@@ -77,6 +79,7 @@ uses_supervisor := supervisor base
 uses_front := front cache resolver mail wire base
 uses_admin := admin front cache resolver mail wire base
 uses_policy := policy admin front cache resolver mail wire base
+uses_fetcher := fetcher wire base
 uses_ctl := ctl base
 uses_bench := bench mail wire base
 # Libraries from outside that a layer needs.
@@ -89,18 +92,21 @@ libs_supervisor :=
 libs_front := -lsodium -ljemalloc -levent_core
 libs_admin := -ljansson
 libs_policy :=
+libs_fetcher := -lcurl -lssl -lcrypto -levent_core
 libs_ctl := -ljansson
 libs_bench := -ljansson -lm
 
-PROGRAMS := mxbound mxbound-front mxbound-resolver mxboundctl mxbound-bench
+PROGRAMS := mxbound mxbound-front mxbound-resolver mxbound-fetcher mxboundctl mxbound-bench
 main_mxbound := src/main.c
 main_mxbound-front := src/front/main.c
 main_mxbound-resolver := src/resolver/main.c
+main_mxbound-fetcher := src/policy/fetcher/main.c
 main_mxboundctl := src/tools/mxboundctl/main.c
 main_mxbound-bench := src/tools/mxbound-bench/main.c
 layer_mxbound := supervisor
 layer_mxbound-front := policy
 layer_mxbound-resolver := resolver
+layer_mxbound-fetcher := fetcher
 layer_mxboundctl := ctl
 layer_mxbound-bench := bench
 ldflags_mxbound-front := $(LDFLAGS_WHOLE)
@@ -162,7 +168,7 @@ unit: unit-programs
 
 # Stand-ins for the children, which fail in whatever way a test of the
 # supervisor wants.
-FAKES := front resolver
+FAKES := front resolver fetcher
 define fake_rules
 $(BUILD)/tests/fakes/mxbound-$(1): $(BUILD)/obj/tests/system/fakes/$(1).o \
 		$(BUILD)/obj/tests/system/fakes/fake.o $(call archive,base)

@@ -166,6 +166,13 @@ void snapshot_file_end(struct snapshot_file *f)
 	errno = kept_errno;
 }
 
+bool snapshot_file_is_ours(const struct stat *st)
+{
+	return S_ISREG(st->st_mode) &&
+		(st->st_uid == geteuid() || st->st_uid == 0) &&
+		(st->st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
 /* ---- what the dead have left ---- */
 
 /* Of "NAME.PID.tmp" the PID, or 0. */

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 struct snapshot_file {
 	int folder, fd;		  /* -1: not open */
@@ -27,6 +28,10 @@ bool snapshot_file_write(struct snapshot_file *f, const void *octets,
 /* On the disk, and in the place of the old one. */
 bool snapshot_file_commit(struct snapshot_file *f);
 void snapshot_file_end(struct snapshot_file *f);
+
+/* Of a file that is to be read: it is a file, ours or root's, and nobody else may
+ * write it. Whoever can write it could have us believe anything. */
+bool snapshot_file_is_ours(const struct stat *st);
 
 /* For tests only: called before each system call that could fail; returns 0,
  * or the errno it fails with. May make *len of a write smaller. */

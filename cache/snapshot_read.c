@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "snapshot_file.h"
 #include "snapshot_record.h"
 
 #define WINDOW (512u * 1024u)
@@ -289,14 +290,6 @@ static enum mx_snapshot_verdict read_head(struct reader *r)
 	return MX_SNAPSHOT_READ;
 }
 
-/* Whoever can write it could have the cache say anything. */
-static bool is_ours(const struct stat *st)
-{
-	return S_ISREG(st->st_mode) &&
-		(st->st_uid == geteuid() || st->st_uid == 0) &&
-		(st->st_mode & (S_IWGRP | S_IWOTH)) == 0;
-}
-
 static enum mx_snapshot_verdict open_file(struct reader *r)
 {
 	struct stat st;
@@ -310,7 +303,7 @@ static enum mx_snapshot_verdict open_file(struct reader *r)
 		r->loaded->error = errno;
 		return MX_SNAPSHOT_UNREADABLE;
 	}
-	return is_ours(&st) ? MX_SNAPSHOT_READ : MX_SNAPSHOT_OWNER;
+	return snapshot_file_is_ours(&st) ? MX_SNAPSHOT_READ : MX_SNAPSHOT_OWNER;
 }
 
 static enum mx_snapshot_verdict load(struct reader *r)

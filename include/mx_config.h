@@ -123,6 +123,16 @@
 	  "socket for mxboundctl; auto: /run/mxbound/control.sock, not as root in $XDG_RUNTIME_DIR, else below /tmp") \
 	X(policy_listen, "policy-listen", LIST, "", 0, 16, "ADDR@PORT|FILE", \
 	  "address or Unix socket where smtp_tls_policy_maps of Postfix asks, as in 127.0.0.1@8642; who may ask over an address: access-control") \
+	X(mta_sts, "mta-sts", BOOL, "yes", 0, 0, "yes|no", \
+	  "use domains' MTA-STS policies (RFC 8461) for what policy-listen and mxboundctl say; mxbound-fetcher fetches them over HTTPS") \
+	X(mta_sts_timeout, "mta-sts-timeout", SECS, "1m", 1, 60, "s", \
+	  "a policy must be fetched within this") \
+	X(mta_sts_ca_file, "mta-sts-ca-file", TEXT, "", 0, 4095, "FILE", \
+	  "certificates (PEM) of the authorities that policy hosts are believed by; the system's if unset") \
+	X(mta_sts_private, "mta-sts-private", BOOL, "no", 0, 0, "yes|no", \
+	  "fetch policies also from this host's own addresses and from networks that are not public; who writes DNS then decides where in them mxbound connects to, port 443") \
+	X(mta_sts_file, "mta-sts-file", TEXT, "", 0, 4095, "FILE", \
+	  "keeps these policies across restarts, for as long as they hold; if unset, mta-sts.cache in state-dir if that is set; none: no file at all") \
 	X(user, "user", TEXT, "", 0, 32, "NAME", \
 	  "account to work as when started as root; unset: mxbound if there is such an account, else nobody") \
 	X(log_level, "log-level", CHOICE, "notice", 0, 0, "error|warning|notice|info|debug", \
@@ -244,7 +254,13 @@ const char *mx_config_control_socket(const struct mx_config *config);
  * either of these. */
 unsigned mx_config_threads(const struct mx_config *config);
 
+/* Whether there is to be a process that fetches MTA-STS policies: mta-sts, and
+ * that last thread. */
+bool mx_config_fetcher(const struct mx_config *config);
+
 /* Where the cache is kept, or NULL: nowhere. */
 const char *mx_config_snapshot_file(const struct mx_config *config);
+/* The same of MTA-STS policies. */
+const char *mx_config_sts_file(const struct mx_config *config);
 
 #endif

@@ -44,6 +44,9 @@
 	X(policies, 0, "TLS policies asked for over policy-listen") \
 	X(policies_found, 0, "of these, answered OK") \
 	X(policies_failed, 0, "of these, answered TEMP") \
+	X(sts_fetched, 0, "MTA-STS policies fetched") \
+	X(sts_failed, 0, "MTA-STS policies that were to be fetched and could not be") \
+	X(sts_cached, 0, "MTA-STS policies given from the store") \
 	X(tcp_accepted, 0, "TCP connections accepted") \
 	X(tcp_refused, 0, "TCP connections closed at once because of a bound") \
 	X(tcp_timeouts, 0, "TCP connections closed because the peer was too slow")

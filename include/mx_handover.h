@@ -44,6 +44,8 @@ enum mx_handover_type {
 				   snapshot first, so it takes longer */
 	MX_HANDOVER_CONTROL,	/* to front: the listening control socket */
 	MX_HANDOVER_POLICY,	/* to front: a listening socket of policy-listen */
+	MX_HANDOVER_FETCHER,	/* to front and fetcher: an end of their pair,
+				   replacing an earlier one */
 };
 
 struct mx_handover {

@@ -85,6 +85,10 @@ struct mx_policy {
 struct mx_policy mx_policy_decide(const struct mx_route_result *result,
 				  const struct mx_route_policy *sts);
 
+/* Whether an MTA-STS policy could change the decision: if not nobody need wait
+ * for it. */
+bool mx_policy_needs_sts(const struct mx_route_result *result);
+
 /* The right-hand side in a policy table: a level and its attributes; "" for
  * NONE and TEMP. sts and result as in the decision. tlsrpt: with what Postfix
  * 3.10 and later want for RFC 8460 reports, which earlier ones take for an

@@ -187,6 +187,9 @@ enum mx_route_class {
 	X(TLSA_MANY, "too-many-tlsa", \
 	  "more TLSA than are kept", \
 	  "remove those of certificates that are no longer in use") \
+	X(STS_MX, "sts-mx", \
+	  "no mx of the MTA-STS policy matches the host (RFC 8461 section 4.1)", \
+	  "add the host to the policy, then give the record another id") \
 	X(DANE_OFF, "dane-off", \
 	  "MX is secure, but DANE is off since the host's addresses are not", \
 	  "sign the zone that the host's addresses are in")

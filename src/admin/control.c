@@ -1,6 +1,6 @@
 /* control.c - serves the control socket. See control.h.
  *
- *   line --> request.c --> route_ask.c --> route_json.c, policy_json.c --> line */
+ *   line --> request.c --> policy_ask.c --> route_json.c, policy_json.c --> line */
 #include "control.h"
 
 #include <event2/buffer.h>
@@ -14,9 +14,9 @@
 
 #include "acceptor.h"
 #include "mx_control.h"
+#include "policy_ask.h"
 #include "policy_json.h"
 #include "request.h"
-#include "route_ask.h"
 #include "route_json.h"
 
 /* A line and the beginning of others. */
@@ -29,6 +29,7 @@
 struct control {
 	struct event_base *base;
 	struct route_asks *asks;
+	const struct sts_source *sts; /* NULL: mta-sts is off */
 	struct acceptor *acceptor;
 	bool stopped;
 	size_t open;
@@ -49,7 +50,7 @@ struct conn {
 /* A request that is worked on. */
 struct pending {
 	struct conn *conn;
-	struct route_ask *ask;
+	struct policy_ask *ask;
 	struct request request;
 	TAILQ_ENTRY(pending) link;
 };
@@ -79,7 +80,7 @@ static void conn_free(struct conn *conn)
 	struct pending *pending;
 
 	while ((pending = TAILQ_FIRST(&conn->pending))) {
-		route_ask_cancel(pending->ask);
+		policy_ask_cancel(pending->ask);
 		pending_free(pending);
 	}
 	TAILQ_REMOVE(&conn->control->all, conn, link);
@@ -145,19 +146,21 @@ static void read_more_soon(struct conn *conn)
 }
 
 static json_t *to_json(const struct request *request,
-		       const struct mx_route_result *result)
+		       const struct mx_route_result *result,
+		       const struct mx_sts_answer *sts)
 {
-	mx_instant now = mx_clock_now();
+	struct json_time time = { mx_clock_now(), mx_clock_wall_ms() };
 
 	return request->command == REQUEST_POLICY ?
 		       policy_json(request->destination_text,
-				   &request->destination, result, now) :
+				   &request->destination, result, sts, time) :
 		       route_json(request->destination_text,
-				  &request->destination, result, now);
+				  &request->destination, result, sts, time);
 }
 
-static void on_route(void *arg, enum mx_error err,
-		     const struct mx_route_result *result)
+static void on_answer(void *arg, enum mx_error err,
+		      const struct mx_route_result *result,
+		      const struct mx_sts_answer *sts)
 {
 	struct pending *pending = arg;
 	struct conn *conn = pending->conn;
@@ -165,7 +168,8 @@ static void on_route(void *arg, enum mx_error err,
 	char *line;
 
 	if (err == MX_OK)
-		line = reply_result(request->id, to_json(request, result));
+		line = reply_result(request->id,
+				    to_json(request, result, sts));
 	else if (err == MX_E_OVERLOAD)
 		line = reply_error(request->id, REQUEST_E_BUSY,
 				   "too many routes are being worked out; try again later");
@@ -182,17 +186,17 @@ static void on_route(void *arg, enum mx_error err,
 
 static void begin(struct conn *conn, struct request *request)
 {
-	/* Policies rest on no MTA-STS record. */
-	const struct route_ask_options options = {
-		.want_sts = request->command == REQUEST_ROUTE,
-		.patience = CONTROL_ROUTE_MS,
+	const struct policy_ask_options options = {
+		.all = true, .patience = CONTROL_ROUTE_MS,
+		.sts_patience = CONTROL_STS_MS,
 	};
 	struct pending *pending = calloc(1, sizeof(*pending));
 
 	if (pending)
-		pending->ask = route_ask_start(conn->control->asks,
-					       &request->destination, &options,
-					       on_route, pending);
+		pending->ask = policy_ask_start(conn->control->asks,
+						conn->control->sts,
+						&request->destination, &options,
+						on_answer, pending);
 	if (!pending || !pending->ask) {
 		write_line(conn, reply_error(request->id, REQUEST_E_MEMORY,
 					     "out of memory"));
@@ -429,7 +433,8 @@ size_t control_open(const void *arg)
 	return control->open;
 }
 
-struct control *control_new(struct event_base *base, struct route_asks *asks)
+struct control *control_new(struct event_base *base, struct route_asks *asks,
+			    const struct sts_source *sts)
 {
 	struct control *control = calloc(1, sizeof(*control));
 
@@ -438,6 +443,7 @@ struct control *control_new(struct event_base *base, struct route_asks *asks)
 	control->base = base;
 	TAILQ_INIT(&control->all);
 	control->asks = asks;
+	control->sts = sts;
 	control->acceptor = acceptor_new(base, "control-socket", admit, control);
 	if (!control->acceptor) {
 		free(control);

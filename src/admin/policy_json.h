@@ -5,12 +5,12 @@
 
 #include <jansson.h>
 
-#include "mx_clock.h"
-#include "mx_route.h"
+#include "route_json.h"
 
 /* As route_json(). */
 json_t *policy_json(const char *destination_text,
 		    const struct mx_route_destination *destination,
-		    const struct mx_route_result *result, mx_instant now);
+		    const struct mx_route_result *result,
+		    const struct mx_sts_answer *sts, struct json_time time);
 
 #endif

@@ -94,6 +94,8 @@ static void release(struct route_ask *ask)
 static void finish(struct route_ask *ask, enum mx_error err)
 {
 	detach(ask);
+	if (err == MX_OK && ask->options.policy && *ask->options.policy)
+		mx_route_set_policy(ask->route, *ask->options.policy);
 	ask->done(ask->arg, err,
 		  err == MX_OK ? mx_route_result(ask->route) : NULL);
 	release(ask);

@@ -36,6 +36,9 @@ struct route_ask_options {
 	bool want_sts;	     /* the MTA-STS record too */
 	bool ask_early;	     /* see mx_route_options */
 	mx_instant patience; /* from now until the deadline */
+	/* Where by the end of the route the domain's MTA-STS policy is, or
+	 * NULL; borrowed until then. NULL: nobody knows. */
+	struct mx_route_policy *const *policy;
 };
 
 /* MX_OK: result, borrowed until the callback returns. MX_E_OVERLOAD: it did not

@@ -4,6 +4,8 @@
  * in it is NULL: so want of memory anywhere is NULL in the end. */
 #include "route_json.h"
 
+#include "sts_json.h"
+
 static json_t *name_json(const struct mx_name *name)
 {
 	char text[MX_ROUTE_NAME_TEXT_MAX];
@@ -84,7 +86,7 @@ static json_t *tlsa_json(const struct mx_route_host *host)
 static json_t *host_json(const struct mx_route_host *host)
 {
 	return json_pack(
-		"{s:o, s:i, s:s, s:b, s:s, s:o, s:o, s:s, s:s, s:s, s:s, s:o, s:i, s:i, s:o, s:o}",
+		"{s:o, s:i, s:s, s:b, s:s, s:o, s:o, s:s, s:s, s:s, s:s, s:o, s:i, s:i, s:o, s:s, s:o}",
 		"name", name_json(&host->name),
 		"preference", host->preference,
 		"state", mx_route_host_state_word(host->state),
@@ -100,6 +102,7 @@ static json_t *host_json(const struct mx_route_host *host)
 		"tlsa_count", host->tlsa_count,
 		"tlsa_usable", host->tlsa_usable,
 		"tlsa", tlsa_json(host),
+		"mta_sts_match", mx_route_match_word(host->sts_match),
 		"warnings", warnings_json(host->warnings));
 }
 
@@ -110,14 +113,6 @@ static json_t *hosts_json(const struct mx_route_result *result)
 	for (unsigned i = 0; list && i < result->host_count; i++)
 		append(&list, host_json(&result->hosts[i]));
 	return list;
-}
-
-static json_t *sts_json(const struct mx_route_result *result)
-{
-	return json_pack("{s:s, s:s, s:s}", "record",
-			 mx_route_sts_record_word(result->sts_record), "text",
-			 mx_route_sts_record_text(result->sts_record), "id",
-			 result->sts_id);
 }
 
 static const char *class_word(enum mx_route_class class)
@@ -151,7 +146,8 @@ static json_t *mx_validation_json(const struct mx_route_destination *destination
 
 json_t *route_json(const char *destination_text,
 		   const struct mx_route_destination *destination,
-		   const struct mx_route_result *result, mx_instant now)
+		   const struct mx_route_result *result,
+		   const struct mx_sts_answer *sts, struct json_time time)
 {
 	enum mx_route_class class = mx_route_outcome_class(result->outcome);
 
@@ -174,8 +170,8 @@ json_t *route_json(const char *destination_text,
 		"hosts_usable", result->hosts_usable,
 		"hosts_left_out", result->hosts_left_out,
 		"hosts", hosts_json(result),
-		"mta_sts", sts_json(result),
+		"mta_sts", sts_json(result, sts, time.wall_ms),
 		"warnings", warnings_json(result->warnings),
 		"questions", (json_int_t)result->questions,
-		"holds_s", holds_json(result->expires_ms, now));
+		"holds_s", holds_json(result->expires_ms, time.now));
 }

@@ -9,11 +9,19 @@
 #include <jansson.h>
 
 #include "mx_clock.h"
-#include "mx_route.h"
+#include "mx_sts.h"
 
-/* destination_text: as it was asked for. NULL: no memory. The caller's. */
+/* The same moment by both clocks. */
+struct json_time {
+	mx_instant now;
+	int64_t wall_ms;
+};
+
+/* destination_text: as it was asked for. sts: as sts_json(). NULL: no memory. The
+ * caller's. */
 json_t *route_json(const char *destination_text,
 		   const struct mx_route_destination *destination,
-		   const struct mx_route_result *result, mx_instant now);
+		   const struct mx_route_result *result,
+		   const struct mx_sts_answer *sts, struct json_time time);
 
 #endif

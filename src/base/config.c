@@ -681,11 +681,19 @@ unsigned mx_config_workers(const struct mx_config *config)
 	return config->workers > 0 ? (unsigned)config->workers : cores();
 }
 
+static const char *none_is_null(const char *file)
+{
+	return *file == '\0' || strcmp(file, "none") == 0 ? NULL : file;
+}
+
 const char *mx_config_snapshot_file(const struct mx_config *config)
 {
-	const char *file = config->snapshot_file;
+	return none_is_null(config->snapshot_file);
+}
 
-	return *file == '\0' || strcmp(file, "none") == 0 ? NULL : file;
+const char *mx_config_sts_file(const struct mx_config *config)
+{
+	return none_is_null(config->mta_sts_file);
 }
 
 const char *mx_config_control_socket(const struct mx_config *config)
@@ -695,11 +703,20 @@ const char *mx_config_control_socket(const struct mx_config *config)
 	return *path == '/' ? path : NULL;
 }
 
+static bool has_services(const struct mx_config *config)
+{
+	return mx_config_control_socket(config) != NULL ||
+	       config->policy_listen.count > 0;
+}
+
 unsigned mx_config_threads(const struct mx_config *config)
 {
-	return mx_config_workers(config) +
-	       (mx_config_control_socket(config) != NULL ||
-		config->policy_listen.count > 0);
+	return mx_config_workers(config) + has_services(config);
+}
+
+bool mx_config_fetcher(const struct mx_config *config)
+{
+	return config->mta_sts && has_services(config);
 }
 
 unsigned mx_config_resolvers(const struct mx_config *config)

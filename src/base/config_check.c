@@ -322,21 +322,32 @@ static enum mx_error make_absolute(struct mx_load *load, char **path)
 	return MX_OK;
 }
 
-/* Nothing is checked: a file that cannot be written costs the cache at the
- * next start, and is no reason not to serve now. */
-static enum mx_error place_snapshot(struct mx_load *load)
+/* Nothing is checked: a file that cannot be written costs what is kept in it at
+ * the next start, and is no reason not to serve now. */
+static enum mx_error place_kept(struct mx_load *load, char **path,
+				const char *name)
 {
-	struct mx_config *c = load->config;
+	const char *folder = load->config->state_dir;
 	char *file;
 
-	if (*c->snapshot_file != '\0' || *c->state_dir == '\0')
-		return strcmp(c->snapshot_file, "none") == 0 ? MX_OK :
-			make_absolute(load, &c->snapshot_file);
-	if (asprintf(&file, "%s/cache.snapshot", c->state_dir) < 0)
+	if (**path != '\0' || *folder == '\0')
+		return strcmp(*path, "none") == 0 ? MX_OK :
+						    make_absolute(load, path);
+	if (asprintf(&file, "%s/%s", folder, name) < 0)
 		return mx_load_no_memory(load);
-	free(c->snapshot_file);
-	c->snapshot_file = file;
+	free(*path);
+	*path = file;
 	return MX_OK;
+}
+
+static enum mx_error place_snapshot(struct mx_load *load)
+{
+	return place_kept(load, &load->config->snapshot_file, "cache.snapshot");
+}
+
+static enum mx_error place_policies(struct mx_load *load)
+{
+	return place_kept(load, &load->config->mta_sts_file, "mta-sts.cache");
 }
 
 /* Only what no start could mend: the folder may be there by then. */
@@ -384,14 +395,15 @@ static bool is_one_of(const char *word, const char *const *words)
 	return false;
 }
 
-/* How often each type stands in a file where an RR's type may stand: after
- * owner, TTL and class, and with data behind it. */
-struct zone_census {
+/* What is counted in a file: of zone files how often each type stands where an
+ * RR's type may stand, after owner, TTL and class, and with data behind it. */
+struct census {
+	void (*read_line)(struct census *census, char *line);
 	const char *const *types;
 	unsigned count[4];
 };
 
-static void census_line(struct zone_census *census, char *line)
+static void zone_line(struct census *census, char *line)
 {
 	static const char *const classes[] = { "IN", NULL };
 	const char *rest = line;
@@ -415,9 +427,16 @@ static void census_line(struct zone_census *census, char *line)
 	}
 }
 
+static void certificate_line(struct census *census, char *line)
+{
+	static const char begin[] = "-----BEGIN CERTIFICATE-----";
+
+	census->count[0] += strncmp(line, begin, sizeof(begin) - 1) == 0;
+}
+
 static enum mx_error census_file(struct mx_load *load, struct mx_place place,
 				 const struct mx_option *o, const char *path,
-				 struct zone_census *census)
+				 struct census *census)
 {
 	struct mx_excerpt shown = mx_excerpt(path);
 	struct stat st;
@@ -436,7 +455,7 @@ static enum mx_error census_file(struct mx_load *load, struct mx_place place,
 				    shown.text, o->key);
 	}
 	while (getline(&line, &room, in) >= 0)
-		census_line(census, line);
+		census->read_line(census, line);
 	free(line);
 	bool failed = ferror(in) != 0;
 	int kept_errno = errno;
@@ -453,7 +472,7 @@ static enum mx_error check_root_hints(struct mx_load *load)
 	static const char *const types[] = { "NS", "A", "AAAA", NULL };
 	struct mx_place place = mx_load_place(load, MX_OPTION_root_hints, 0);
 	const char *path = load->config->root_hints;
-	struct zone_census census = { .types = types };
+	struct census census = { .read_line = zone_line, .types = types };
 
 	if (*path == '\0')
 		return MX_OK;
@@ -475,7 +494,7 @@ static enum mx_error check_trust_anchor(struct mx_load *load)
 	static const char *const types[] = { "DS", "DNSKEY", NULL };
 	struct mx_place place = mx_load_place(load, MX_OPTION_trust_anchor_file, 0);
 	const char *path = load->config->trust_anchor_file;
-	struct zone_census census = { .types = types };
+	struct census census = { .read_line = zone_line, .types = types };
 
 	if (*path == '\0')
 		return MX_OK;
@@ -487,6 +506,26 @@ static enum mx_error check_trust_anchor(struct mx_load *load)
 	if (census.count[0] + census.count[1] == 0)
 		return mx_load_fail(load, place,
 				    "\"%s\" has no DS or DNSKEY record; a trust anchor is a line as in \". IN DS 20326 8 2 E06D...\"",
+				    mx_excerpt(path).text);
+	return MX_OK;
+}
+
+static enum mx_error check_ca_file(struct mx_load *load)
+{
+	struct mx_place place = mx_load_place(load, MX_OPTION_mta_sts_ca_file, 0);
+	const char *path = load->config->mta_sts_ca_file;
+	struct census census = { .read_line = certificate_line };
+
+	if (*path == '\0')
+		return MX_OK;
+	enum mx_error err = census_file(load, place,
+					&mx_options[MX_OPTION_mta_sts_ca_file],
+					path, &census);
+	if (err != MX_OK)
+		return err;
+	if (census.count[0] == 0)
+		return mx_load_fail(load, place,
+				    "\"%s\" has no line \"-----BEGIN CERTIFICATE-----\"; name a file of certificates in PEM format, or leave \"mta-sts-ca-file\" out",
 				    mx_excerpt(path).text);
 	return MX_OK;
 }
@@ -580,10 +619,11 @@ enum mx_error mx_load_check(struct mx_load *load)
 		check_failure_ttl, check_listen, check_policy_listen,
 		check_access_control,
 		check_zones, check_user, check_root_hints, check_trust_anchor,
-		check_state_dir,
+		check_ca_file, check_state_dir,
 	};
 	char **paths[] = { &load->config->root_hints,
 			   &load->config->trust_anchor_file,
+			   &load->config->mta_sts_ca_file,
 			   &load->config->state_dir };
 	enum mx_error err = MX_OK;
 
@@ -591,6 +631,8 @@ enum mx_error mx_load_check(struct mx_load *load)
 		err = make_absolute(load, paths[i]);
 	if (err == MX_OK)
 		err = place_snapshot(load);
+	if (err == MX_OK)
+		err = place_policies(load);
 	if (err == MX_OK)
 		err = place_control(load);
 	for (size_t i = 0; i < sizeof(checks) / sizeof(*checks) && err == MX_OK; i++)

@@ -181,6 +181,8 @@ void snapshot_cease(struct snapshot *snapshot);
  * loaded and never ceased; beat is called often while that lasts. */
 void snapshot_finish(struct snapshot *snapshot, void (*beat)(void));
 void snapshot_free(struct snapshot *snapshot);
+/* What to do about a file that cannot be written, for errno. */
+const char *snapshot_remedy(int error);
 
 /* ---- reason.c: what a resolver says of an answer that is no good ---- */
 
@@ -275,7 +277,7 @@ struct worker_service {
 	size_t (*open)(const void *arg);   /* how much is still in hand */
 };
 
-#define WORKER_SERVICES 2u
+#define WORKER_SERVICES 3u
 
 struct udp_batch;
 struct udp_batch *udp_batch_new(size_t udp_size_max);

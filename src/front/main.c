@@ -12,6 +12,7 @@
 
 #include "../admin/control.h"
 #include "../policy/server.h"
+#include "../policy/sts.h"
 #include "front.h"
 #include "mx_handover.h"
 #include "mx_log.h"
@@ -33,6 +34,8 @@ struct front {
 	struct route_asks *asks; /* of both; NULL: there is neither */
 	struct control *control; /* NULL: there is none */
 	struct policy_server *policy; /* likewise */
+	struct sts *sts; /* NULL: no mta-sts, or neither of these */
+	struct sts_source sts_source;
 	/* Of each worker: its beats when last looked at, and when they were
 	 * others than before. */
 	uint32_t *beats;
@@ -57,7 +60,7 @@ static enum mx_error configure(struct front *front, int fd)
 	return mx_drop_privileges(&front->config);
 }
 
-enum { SERVICE_CONTROL, SERVICE_POLICY };
+enum { SERVICE_CONTROL, SERVICE_POLICY, SERVICE_FETCHER };
 
 static enum mx_acl_action may_ask(const void *limits,
 				  const struct sockaddr *peer)
@@ -65,9 +68,30 @@ static enum mx_acl_action may_ask(const void *limits,
 	return limits_acl(limits, peer);
 }
 
+/* Whom they ask for MTA-STS policies, or NULL. */
+static const struct sts_source *sts_source_of(const struct front *front)
+{
+	return front->sts ? &front->sts_source : NULL;
+}
+
+static enum mx_error add_sts(struct front *front, struct worker *worker)
+{
+	front->sts = sts_new(worker->base, worker->lookups, &front->config,
+			     &worker->counters);
+	if (!front->sts)
+		return MX_E_NO_MEMORY;
+	front->sts_source = sts_source(front->sts);
+	worker->services[SERVICE_FETCHER] = (struct worker_service){
+		.arg = front->sts, .listen = sts_connect, .stop = sts_stop,
+		.open = sts_open,
+	};
+	return MX_OK;
+}
+
 static enum mx_error add_control(struct front *front, struct worker *worker)
 {
-	front->control = control_new(worker->base, front->asks);
+	front->control = control_new(worker->base, front->asks,
+				     sts_source_of(front));
 	worker->services[SERVICE_CONTROL] = (struct worker_service){
 		.arg = front->control, .listen = control_listen,
 		.stop = control_stop, .open = control_open,
@@ -79,7 +103,8 @@ static enum mx_error add_policy(struct front *front, struct worker *worker)
 {
 	const struct policy_access access = { may_ask, front->limits };
 
-	front->policy = policy_server_new(worker->base, front->asks, &access,
+	front->policy = policy_server_new(worker->base, front->asks,
+					  sts_source_of(front), &access,
 					  &worker->counters);
 	worker->services[SERVICE_POLICY] = (struct worker_service){
 		.arg = front->policy, .listen = policy_server_listen,
@@ -102,7 +127,9 @@ static enum mx_error add_services(struct front *front)
 	front->asks = route_asks_new(last->base, last->lookups, &front->config);
 	if (!front->asks)
 		return MX_E_NO_MEMORY;
-	if (control)
+	if (mx_config_fetcher(&front->config))
+		err = add_sts(front, last);
+	if (control && err == MX_OK)
 		err = add_control(front, last);
 	if (policy && err == MX_OK)
 		err = add_policy(front, last);
@@ -114,6 +141,8 @@ static void free_services(struct front *front)
 	control_free(front->control);
 	policy_server_free(front->policy);
 	route_asks_free(front->asks);
+	sts_free(front->sts);
+	front->sts = NULL;
 	front->control = NULL;
 	front->policy = NULL;
 	front->asks = NULL;
@@ -256,6 +285,10 @@ static enum mx_error obey(struct front *front, struct mx_handover *m)
 	case MX_HANDOVER_POLICY:
 		tell_worker(front, front->worker_count - 1, WORKER_SERVICE,
 			    SERVICE_POLICY, m->fd);
+		return MX_OK;
+	case MX_HANDOVER_FETCHER:
+		tell_worker(front, front->worker_count - 1, WORKER_SERVICE,
+			    SERVICE_FETCHER, m->fd);
 		return MX_OK;
 	case MX_HANDOVER_GO:
 		return go(front);
@@ -435,7 +468,7 @@ static void say_counters(const struct front *front)
 {
 	struct mx_counters sum = { 0 };
 	struct mx_cache_stats cache;
-	char line[1000] = "";
+	char line[2000] = "";
 	size_t used = 0;
 
 	for (unsigned i = 0; i < front->worker_count; i++)
@@ -463,6 +496,7 @@ static void tear_down(struct front *front)
 			worker_join(front->workers[i]);
 		say_counters(front);
 	}
+	sts_finish(front->sts, beat);
 	if (!front->going)
 		snapshot_cease(front->snapshot);
 	snapshot_finish(front->snapshot, beat);

@@ -199,7 +199,7 @@ static bool load(struct snapshot *s)
 
 /* ---- writing ---- */
 
-static const char *remedy(int error)
+const char *snapshot_remedy(int error)
 {
 	switch (error) {
 	case ENOSPC:
@@ -238,7 +238,7 @@ static bool save(struct snapshot *s, enum mx_log_level level)
 		       err == MX_E_NO_MEMORY ? mx_error_text(err) :
 					       strerror(errno),
 		       err == MX_E_NO_MEMORY ? "lower cache-size" :
-					       remedy(errno));
+					       snapshot_remedy(errno));
 	return err == MX_OK;
 }
 

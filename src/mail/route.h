@@ -164,7 +164,5 @@ void tlsa_read(struct mx_in rdata, struct mx_route_tlsa *ret);
  * no MTA-STS record; MALFORMED: one, without a well-formed id. */
 enum mx_route_sts_record sts_record_read(struct mx_in rdata,
 					 char ret_id[MX_ROUTE_STS_ID_MAX + 1]);
-/* _mta-sts.<domain>; false: the name would be too long. */
-bool sts_name(const struct mx_name *domain, struct mx_name *ret);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mx_sts.h"
 #include "route.h"
 #include "route_packet.h"
 
@@ -147,7 +148,7 @@ void route_settle(struct mx_route *route)
 static bool wants_sts(const struct mx_route *route, struct mx_name *ret)
 {
 	return route->options.want_sts && !route->destination.is_host &&
-	       sts_name(&route->destination.name, ret);
+	       mx_sts_record_name(&route->destination.name, ret);
 }
 
 unsigned mx_route_next(struct mx_route *route,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "dane.h"
+#include "mx_sts.h"
 #include "said.h"
 
 /* ---- MX ---- */
@@ -227,38 +228,6 @@ static void hear_host(struct host *host, enum slot slot, bool given,
 	}
 }
 
-/* ---- MTA-STS ---- */
-
-struct sts_reading {
-	unsigned count;
-	enum mx_route_sts_record record;
-	char id[MX_ROUTE_STS_ID_MAX + 1];
-};
-
-/* Other TXT beside it are not looked at (RFC 8461 section 3.1). */
-static void hear_txt(void *arg, struct mx_in rdata)
-{
-	struct sts_reading *r = arg;
-	enum mx_route_sts_record record = sts_record_read(rdata, r->id);
-
-	if (record == MX_ROUTE_STS_NONE)
-		return;
-	r->count++;
-	r->record = record;
-}
-
-static void hear_sts(struct mx_route *route, const struct mx_key *key,
-		     const struct mx_route_answer *answer, struct mx_in *in)
-{
-	struct sts_reading r = { .record = MX_ROUTE_STS_NONE };
-	struct said said;
-
-	said_read(key, in, answer->form->ancount, hear_txt, &r, &said);
-	route->sts_record = r.count > 1 ? MX_ROUTE_STS_SEVERAL : r.record;
-	if (route->sts_record == MX_ROUTE_STS_ONE)
-		memcpy(route->sts_id, r.id, sizeof(r.id));
-}
-
 /* ---- which question it is ---- */
 
 static bool same_key(const struct mx_key *key, const struct mx_name *qname,
@@ -285,7 +254,7 @@ static bool is_sts(const struct mx_route *route, const struct mx_key *key)
 	struct mx_name qname;
 
 	return asks_mx(route) && route->options.want_sts &&
-	       sts_name(&route->destination.name, &qname) &&
+	       mx_sts_record_name(&route->destination.name, &qname) &&
 	       same_key(key, &qname, MX_TYPE_TXT);
 }
 
@@ -355,16 +324,12 @@ static void take_sts(struct mx_route *route, const struct mx_key *key,
 		     const struct mx_route_answer *answer,
 		     struct mx_mail_room *room)
 {
-	struct mx_in in;
+	const struct mx_mail_answer said = { .kind = answer->kind,
+					     .state = answer->state,
+					     .form = answer->form };
 
 	note(&route->sts, answer);
-	if (fact_failed(&route->sts))
-		route->sts_record = MX_ROUTE_STS_FAILED;
-	else if (answer->kind == MX_ANSWER_POSITIVE &&
-		 opened(key, answer, room, &in))
-		hear_sts(route, key, answer, &in);
-	else
-		route->sts_record = MX_ROUTE_STS_NONE;
+	route->sts_record = mx_sts_record_read(key, &said, room, route->sts_id);
 }
 
 static void take_host(struct host *host, enum slot slot, bool given,

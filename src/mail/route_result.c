@@ -97,6 +97,9 @@ static void put_match(const struct mx_route *route, struct mx_route_host *ret)
 		return;
 	ret->sts_match = mx_route_policy_matches(&route->policy, &ret->name) ?
 			 MX_ROUTE_MATCH_YES : MX_ROUTE_MATCH_NO;
+	if (ret->sts_match == MX_ROUTE_MATCH_NO &&
+	    route->policy.mode != MX_ROUTE_MODE_NONE)
+		ret->warnings |= WARN(STS_MX);
 }
 
 static void put_host(const struct mx_route *route, const struct host *host,

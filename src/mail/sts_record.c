@@ -97,16 +97,3 @@ enum mx_route_sts_record sts_record_read(struct mx_in rdata,
 	}
 	return MX_ROUTE_STS_MALFORMED;
 }
-
-bool sts_name(const struct mx_name *domain, struct mx_name *ret)
-{
-	static const uint8_t label[] = "\10_mta-sts";
-	const size_t len = sizeof(label) - 1;
-
-	if (len + domain->len > MX_NAME_MAX)
-		return false;
-	memcpy(ret->octets, label, len);
-	memcpy(ret->octets + len, domain->octets, domain->len);
-	ret->len = (uint8_t)(len + domain->len);
-	return true;
-}

@@ -107,12 +107,9 @@ static struct mx_policy decide_later(const struct mx_route_result *r,
 	}
 }
 
-struct mx_policy mx_policy_decide(const struct mx_route_result *result,
-				  const struct mx_route_policy *sts)
+static struct mx_policy decide(const struct mx_route_result *result,
+			       bool enforce)
 {
-	bool enforce = sts != NULL && sts->mode == MX_ROUTE_MODE_ENFORCE &&
-		       sts->mx_count > 0;
-
 	if (result->domain.len <= 1)
 		return SAY(NONE, ADDRESS);
 	switch (result->outcome) {
@@ -131,6 +128,22 @@ struct mx_policy mx_policy_decide(const struct mx_route_result *result,
 		break;
 	}
 	return decide_later(result, enforce);
+}
+
+struct mx_policy mx_policy_decide(const struct mx_route_result *result,
+				  const struct mx_route_policy *sts)
+{
+	return decide(result, sts != NULL &&
+				      sts->mode == MX_ROUTE_MODE_ENFORCE &&
+				      sts->mx_count > 0);
+}
+
+bool mx_policy_needs_sts(const struct mx_route_result *result)
+{
+	struct mx_policy with = decide(result, true);
+	struct mx_policy without = decide(result, false);
+
+	return with.verdict != without.verdict || with.reason != without.reason;
 }
 
 /* ---- in Postfix's words ---- */

@@ -22,6 +22,7 @@
 struct policy_server {
 	struct event_base *base;
 	struct route_asks *asks;
+	const struct sts_source *sts; /* NULL: mta-sts is off */
 	struct policy_access access;
 	struct mx_counters *counters;
 	struct acceptor *acceptor;
@@ -49,7 +50,7 @@ struct conn {
 /* A request that is not answered. */
 struct pending {
 	struct conn *conn;
-	struct route_ask *ask; /* NULL: reply is there */
+	struct policy_ask *ask; /* NULL: reply is there */
 	enum socketmap_map map;
 	char *reply;
 	TAILQ_ENTRY(pending) link;
@@ -81,7 +82,7 @@ static void conn_free(struct conn *conn)
 
 	while ((pending = TAILQ_FIRST(&conn->pending))) {
 		if (pending->ask)
-			route_ask_cancel(pending->ask);
+			policy_ask_cancel(pending->ask);
 		pending_free(pending);
 	}
 	TAILQ_REMOVE(&conn->server->all, conn, link);
@@ -207,17 +208,18 @@ static const char *why(struct policy_server *server,
 }
 
 static void reply_policy(struct pending *pending,
-			 const struct mx_route_result *result)
+			 const struct mx_route_result *result,
+			 const struct mx_route_policy *sts)
 {
 	struct policy_server *server = pending->conn->server;
-	struct mx_policy policy = mx_policy_decide(result, NULL);
+	struct mx_policy policy = mx_policy_decide(result, sts);
 
 	if (policy.verdict == MX_POLICY_NONE) {
 		reply(pending, SOCKETMAP_NOTFOUND, "");
 	} else if (policy.verdict == MX_POLICY_TEMP) {
 		reply(pending, SOCKETMAP_TEMP, why(server, &policy, result));
 	} else {
-		mx_policy_text(&policy, result, NULL,
+		mx_policy_text(&policy, result, sts,
 			       pending->map == SOCKETMAP_QUERY_TLSRPT,
 			       server->text);
 		reply(pending, SOCKETMAP_OK, server->text);
@@ -225,13 +227,14 @@ static void reply_policy(struct pending *pending,
 	}
 }
 
-static void on_route(void *arg, enum mx_error err,
-		     const struct mx_route_result *result)
+static void on_answer(void *arg, enum mx_error err,
+		      const struct mx_route_result *result,
+		      const struct mx_sts_answer *sts)
 {
 	struct pending *pending = arg;
 
 	if (err == MX_OK)
-		reply_policy(pending, result);
+		reply_policy(pending, result, sts ? sts->policy : NULL);
 	else
 		reply(pending, SOCKETMAP_TEMP, mx_error_text(err));
 	flush(pending->conn);
@@ -271,13 +274,14 @@ static void give_up(struct conn *conn, enum socketmap_reply word,
 static void look_up(struct pending *pending,
 		    const struct mx_route_destination *destination)
 {
-	static const struct route_ask_options options = {
-		.patience = POLICY_ROUTE_MS,
+	static const struct policy_ask_options options = {
+		.patience = POLICY_ROUTE_MS, .sts_patience = POLICY_STS_MS,
 	};
 	struct conn *conn = pending->conn;
 
-	pending->ask = route_ask_start(conn->server->asks, destination,
-				       &options, on_route, pending);
+	pending->ask = policy_ask_start(conn->server->asks, conn->server->sts,
+					destination, &options, on_answer,
+					pending);
 	if (pending->ask)
 		return;
 	reply(pending, SOCKETMAP_TEMP, mx_error_text(MX_E_NO_MEMORY));
@@ -538,6 +542,7 @@ size_t policy_server_open(const void *arg)
 
 struct policy_server *policy_server_new(struct event_base *base,
 					struct route_asks *asks,
+					const struct sts_source *sts,
 					const struct policy_access *access,
 					struct mx_counters *counters)
 {
@@ -547,6 +552,7 @@ struct policy_server *policy_server_new(struct event_base *base,
 		return NULL;
 	server->base = base;
 	server->asks = asks;
+	server->sts = sts;
 	server->access = *access;
 	server->counters = counters;
 	TAILQ_INIT(&server->all);

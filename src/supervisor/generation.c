@@ -21,20 +21,23 @@
 /* Room for one answer of 64 KiB and many small ones. */
 #define CHANNEL_BUFFER (1 << 20)
 #define FAILED_STARTS_MAX 5
+/* Before a fetcher that does not start is tried once more. */
+#define FETCHER_REST_MS 60000
 /* So that one child cannot keep us from the others. */
 #define MESSAGES_AT_ONCE 100
 /* So much that no child can have used more since. */
 #define CPU_UNKNOWN (INT64_MAX / 2)
 
-static const char *const program_name[ROLE_COUNT] = { "mxbound-front",
-						      "mxbound-resolver" };
+static const char *const program_name[ROLE_COUNT] = {
+	"mxbound-front", "mxbound-resolver", "mxbound-fetcher"
+};
 
 void child_name(const struct child *c, char ret[CHILD_NAME_MAX])
 {
-	if (c->role == ROLE_FRONT)
-		snprintf(ret, CHILD_NAME_MAX, "%s", program_name[c->role]);
-	else
+	if (c->role == ROLE_RESOLVER)
 		snprintf(ret, CHILD_NAME_MAX, "%s %u", program_name[c->role], c->index);
+	else
+		snprintf(ret, CHILD_NAME_MAX, "%s", program_name[c->role]);
 }
 
 static void close_fd(int *fd)
@@ -129,30 +132,44 @@ static int config_text(const struct mx_config *config)
 	return fd;
 }
 
-static void set_children(struct generation *g, size_t resolvers)
+static void add_child(struct generation *g, enum role role, unsigned index)
 {
-	assert(resolvers >= 1 && resolvers < CHILDREN_MAX);
-	g->child_count = 1 + resolvers;
-	for (size_t i = 0; i < g->child_count; i++)
-		g->child[i] = (struct child){
-			.role = i == 0 ? ROLE_FRONT : ROLE_RESOLVER,
-			.index = i == 0 ? 0 : (unsigned)(i - 1),
-			.control = -1,
-		};
+	g->child[g->child_count++] = (struct child){
+		.role = role, .index = index, .control = -1,
+	};
 }
 
-static bool open_programs(struct generation *g, const struct programs *programs)
+static void set_children(struct generation *g, size_t resolvers, bool fetcher)
 {
-	for (int role = 0; role < ROLE_COUNT; role++) {
-		g->program[role] = programs_open(programs, program_name[role]);
-		if (g->program[role] < 0) {
-			mx_log(MX_LOG_ERROR,
-			       "cannot find %s beside %s, nor in " MX_LIBEXECDIR ": %s",
-			       program_name[role], programs->self, strerror(errno));
-			return false;
-		}
-	}
-	return true;
+	assert(resolvers >= 1 && resolvers <= RESOLVERS_MAX);
+	add_child(g, ROLE_FRONT, 0);
+	for (unsigned i = 0; i < resolvers; i++)
+		add_child(g, ROLE_RESOLVER, i);
+	if (fetcher)
+		add_child(g, ROLE_FETCHER, 0);
+}
+
+static bool open_program(struct generation *g, const struct programs *programs,
+			 enum role role)
+{
+	g->program[role] = programs_open(programs, program_name[role]);
+	if (g->program[role] >= 0)
+		return true;
+	mx_log(MX_LOG_ERROR,
+	       "cannot find %s beside %s, nor in " MX_LIBEXECDIR ": %s",
+	       program_name[role], programs->self, strerror(errno));
+	return false;
+}
+
+/* Mail without MTA-STS is better than none. */
+static bool find_fetcher(struct generation *g, const struct programs *programs)
+{
+	if (!mx_config_fetcher(&g->config))
+		return false;
+	if (open_program(g, programs, ROLE_FETCHER))
+		return true;
+	mx_log(MX_LOG_ERROR, "going on without MTA-STS");
+	return false;
 }
 
 static struct generation *empty(void)
@@ -219,9 +236,9 @@ struct generation *generation_new(struct mx_config *config,
 	g->config.workers = g->workers;
 	g->config.resolvers = mx_config_resolvers(&g->config);
 	g->number = old ? old->number + 1 : 1;
-	set_children(g, g->config.resolvers);
 
-	if (!open_programs(g, programs))
+	if (!open_program(g, programs, ROLE_FRONT) ||
+	    !open_program(g, programs, ROLE_RESOLVER))
 		goto fail;
 	if (listeners_bind(&g->listeners, &g->config,
 			   old ? &old->listeners : NULL, error) != MX_OK) {
@@ -231,6 +248,7 @@ struct generation *generation_new(struct mx_config *config,
 	listeners_prune(&g->listeners, &g->config);
 	if (!open_control(g, old) || !open_policy(g, old))
 		goto fail;
+	set_children(g, g->config.resolvers, find_fetcher(g, programs));
 	g->config_fd = config_text(&g->config);
 	if (g->config_fd < 0) {
 		mx_log(MX_LOG_ERROR, "cannot write the configuration for children: %s",
@@ -328,7 +346,9 @@ static const char *verify(const struct state *state)
 			return "a control socket is none";
 	}
 	if (!sealed_is(state->config) || !is_file(state->program[ROLE_FRONT]) ||
-	    !is_file(state->program[ROLE_RESOLVER]))
+	    !is_file(state->program[ROLE_RESOLVER]) ||
+	    (state->program[ROLE_FETCHER] >= 0 &&
+	     !is_file(state->program[ROLE_FETCHER])))
 		return "a file is none";
 	return NULL;
 }
@@ -338,10 +358,17 @@ static void own(int fd)
 	(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
+static struct child *find_child(struct generation *g, enum role role,
+				unsigned index)
+{
+	for (size_t i = 0; i < g->child_count; i++)
+		if (g->child[i].role == role && g->child[i].index == index)
+			return &g->child[i];
+	return NULL;
+}
+
 static void adopt_child(struct child *c, const struct state_child *from, mx_instant now)
 {
-	c->role = from->role;
-	c->index = from->index;
 	c->pid = from->pid;
 	c->control = from->control;
 	c->pulse = (struct pulse){ .ready = from->ready, .started = now,
@@ -355,6 +382,7 @@ struct generation *generation_adopt(const struct state *state, mx_instant now)
 	char error[MX_CONFIG_ERROR_MAX];
 	const char *wrong = verify(state);
 	struct generation *g = wrong ? NULL : empty();
+	size_t resolvers = 0;
 
 	if (!g) {
 		mx_log(MX_LOG_ERROR, "cannot take over: %s",
@@ -381,6 +409,8 @@ struct generation *generation_adopt(const struct state *state, mx_instant now)
 	g->policy = state->policy;
 	for (size_t i = 0; i < g->policy.count; i++)
 		own(g->policy.at[i].fd);
+	for (size_t i = 0; i < state->child_count; i++)
+		resolvers += state->child[i].role == ROLE_RESOLVER;
 	g->number = state->generation;
 	g->phase = PHASE_SERVING;
 	g->workers = mx_config_workers(&g->config);
@@ -388,13 +418,13 @@ struct generation *generation_adopt(const struct state *state, mx_instant now)
 	own(g->config_fd);
 	for (int role = 0; role < ROLE_COUNT; role++) {
 		g->program[role] = state->program[role];
-		own(g->program[role]);
+		if (g->program[role] >= 0)
+			own(g->program[role]);
 	}
-	set_children(g, state->child_count - 1);
+	set_children(g, resolvers, resolvers + 1 < state->child_count);
 	for (size_t i = 0; i < state->child_count; i++) {
 		const struct state_child *from = &state->child[i];
-		adopt_child(&g->child[from->role == ROLE_FRONT ? 0 : 1 + from->index],
-			    from, now);
+		adopt_child(find_child(g, from->role, from->index), from, now);
 	}
 	return g;
 }
@@ -422,6 +452,12 @@ static void condemn(struct child *c, const char *why)
 static void postpone(struct child *c, mx_instant now, int64_t lived)
 {
 	c->start_at = now + backoff_delay(&c->backoff, lived);
+	if (c->role != ROLE_FETCHER || c->failed_starts < FAILED_STARTS_MAX)
+		return;
+	if (c->failed_starts == FAILED_STARTS_MAX)
+		mx_log(MX_LOG_ERROR, "mxbound-fetcher failed %u times at its start; no MTA-STS policies are fetched until it starts, which is tried every %d s",
+		       c->failed_starts, FETCHER_REST_MS / 1000);
+	c->start_at = now + FETCHER_REST_MS;
 }
 
 static bool start_process(struct generation *g, struct child *c)
@@ -483,7 +519,8 @@ static void start_child(struct generation *g, struct child *c, int ipv6, mx_inst
 		condemn(c, "could not be handed its sockets");
 }
 
-static bool connect_pair(struct child *front, struct child *resolver, unsigned worker)
+static bool connect_pair(struct child *front, struct child *other,
+			 enum mx_handover_type type, unsigned worker)
 {
 	int pair[2], size = CHANNEL_BUFFER;
 
@@ -492,8 +529,20 @@ static bool connect_pair(struct child *front, struct child *resolver, unsigned w
 	for (int i = 0; i < 2; i++)
 		if (setsockopt(pair[i], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size) != 0)
 			(void)setsockopt(pair[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
-	bool ok = outbox_put(front, MX_HANDOVER_CHANNEL, worker, resolver->index, pair[0]);
-	return outbox_put(resolver, MX_HANDOVER_CHANNEL, worker, resolver->index, pair[1]) && ok;
+	bool ok = outbox_put(front, type, worker, other->index, pair[0]);
+	return outbox_put(other, type, worker, other->index, pair[1]) && ok;
+}
+
+/* All the pairs between two children, of which one is new. */
+static bool connect_pairs(const struct generation *g, struct child *front,
+			  struct child *other)
+{
+	if (other->role == ROLE_FETCHER)
+		return connect_pair(front, other, MX_HANDOVER_FETCHER, 0);
+	for (unsigned w = 0; w < mx_config_threads(&g->config); w++)
+		if (!connect_pair(front, other, MX_HANDOVER_CHANNEL, w))
+			return false;
+	return true;
 }
 
 void generation_start_due(struct generation *g, int ipv6, mx_instant now)
@@ -506,16 +555,12 @@ void generation_start_due(struct generation *g, int ipv6, mx_instant now)
 
 	/* A pair for each thread that asks wherever one of the two is new. */
 	for (size_t i = 1; i < g->child_count; i++) {
-		struct child *resolver = &g->child[i];
-		if (front->pid == 0 || resolver->pid == 0 ||
-		    (!front->fresh && !resolver->fresh))
-			continue;
-		for (unsigned w = 0; w < mx_config_threads(&g->config); w++)
-			if (!connect_pair(front, resolver, w)) {
-				condemn(resolver->fresh ? resolver : front,
-					"could not be handed its channels");
-				break;
-			}
+		struct child *other = &g->child[i];
+		if (front->pid != 0 && other->pid != 0 &&
+		    (front->fresh || other->fresh) &&
+		    !connect_pairs(g, front, other))
+			condemn(other->fresh ? other : front,
+				"could not be handed its channels");
 	}
 
 	for (size_t i = 0; i < g->child_count; i++) {
@@ -699,10 +744,16 @@ bool generation_reaped(struct generation *g, pid_t pid, int status, mx_instant n
 
 /* ---- questions and orders ---- */
 
+static bool needed(const struct child *c)
+{
+	return c->role != ROLE_FETCHER;
+}
+
 bool generation_ready(const struct generation *g)
 {
 	for (size_t i = 0; i < g->child_count; i++)
-		if (g->child[i].pid == 0 || !g->child[i].pulse.ready)
+		if (needed(&g->child[i]) &&
+		    (g->child[i].pid == 0 || !g->child[i].pulse.ready))
 			return false;
 	return true;
 }
@@ -710,7 +761,8 @@ bool generation_ready(const struct generation *g)
 const struct child *generation_hopeless(const struct generation *g)
 {
 	for (size_t i = 0; i < g->child_count; i++)
-		if (g->child[i].failed_starts >= FAILED_STARTS_MAX)
+		if (needed(&g->child[i]) &&
+		    g->child[i].failed_starts >= FAILED_STARTS_MAX)
 			return &g->child[i];
 	return NULL;
 }

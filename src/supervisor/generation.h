@@ -59,7 +59,8 @@ struct generation {
 	struct control_socket control;
 	struct policy_sockets policy;
 	unsigned workers;
-	struct child child[CHILDREN_MAX]; /* [0] is the front */
+	struct child child[CHILDREN_MAX]; /* [0] is the front, the fetcher, if
+					     there is one, the last */
 	size_t child_count;
 };
 
@@ -85,8 +86,10 @@ bool generation_reaped(struct generation *g, pid_t pid, int status, mx_instant n
 void generation_receive(struct child *c, int *ipv6, mx_instant now);
 void generation_flush(struct generation *g);
 
+/* DNS is served: whether the fetcher is there too does not matter. */
 bool generation_ready(const struct generation *g);
-/* A child failed so often at its start that there is no point in going on. */
+/* A child failed so often at its start that there is no point in going on. Not
+ * so of the fetcher, without which there is no MTA-STS, but DNS. */
 const struct child *generation_hopeless(const struct generation *g);
 unsigned generation_running(const struct generation *g);
 bool generation_outboxes_empty(const struct generation *g);

@@ -12,7 +12,7 @@
 /* Far more than any process may open; keeps the arithmetic small. */
 #define FD_MAX (1 << 20)
 
-const char *const role_name[ROLE_COUNT] = { "front", "resolver" };
+const char *const role_name[ROLE_COUNT] = { "front", "resolver", "fetcher" };
 
 bool state_write(const struct state *state, FILE *out)
 {
@@ -21,7 +21,7 @@ bool state_write(const struct state *state, FILE *out)
 	fprintf(out, FORMAT "\npid %d\ngeneration %u\nipv6 %d\nconfig %d\nfolder %d\n",
 		(int)state->self, state->generation, state->ipv6,
 		state->config, state->folder);
-	for (int role = 0; role < ROLE_COUNT; role++)
+	for (int role = 0; role < ROLE_FETCHER; role++)
 		fprintf(out, "program %s %d\n", role_name[role],
 			state->program[role]);
 	for (size_t i = 0; i < state->listeners.count; i++) {
@@ -39,9 +39,17 @@ bool state_write(const struct state *state, FILE *out)
 			state->policy.at[i].where);
 	for (size_t i = 0; i < state->child_count; i++) {
 		const struct state_child *c = &state->child[i];
-		fprintf(out, "child %s %u %d %d %d\n", role_name[c->role],
-			c->index, (int)c->pid, c->control, c->ready);
+		if (c->role == ROLE_FETCHER)
+			fprintf(out, "fetcher %d %d %d\n", (int)c->pid,
+				c->control, c->ready);
+		else
+			fprintf(out, "child %s %u %d %d %d\n",
+				role_name[c->role], c->index, (int)c->pid,
+				c->control, c->ready);
 	}
+	if (state->program[ROLE_FETCHER] >= 0)
+		fprintf(out, "fetcher-program %d\n",
+			state->program[ROLE_FETCHER]);
 	fprintf(out, "end\n");
 	return !ferror(out);
 }
@@ -95,7 +103,7 @@ static enum role read_role(struct reader *r)
 {
 	const char *text = word(r);
 
-	for (int role = 0; role < ROLE_COUNT; role++)
+	for (int role = 0; role < ROLE_FETCHER; role++)
 		if (strcmp(text, role_name[role]) == 0)
 			return role;
 	fail(r, "neither front nor resolver");
@@ -166,12 +174,9 @@ static void read_policy(struct reader *r)
 		policy->at[policy->count++] = one;
 }
 
-static void read_child(struct reader *r)
+/* What is the same of all. */
+static void read_process(struct reader *r, struct state_child c)
 {
-	struct state_child c;
-
-	c.role = read_role(r);
-	c.index = (unsigned)number(r, 0, c.role == ROLE_FRONT ? 0 : CHILDREN_MAX - 2);
 	c.pid = (pid_t)number(r, 0, INT32_MAX);
 	c.control = (int)number(r, -1, FD_MAX);
 	c.ready = number(r, 0, 1) != 0;
@@ -187,6 +192,14 @@ static void read_child(struct reader *r)
 	}
 	if (!r->wrong)
 		r->state->child[r->state->child_count++] = c;
+}
+
+static void read_child(struct reader *r)
+{
+	struct state_child c = { .role = read_role(r) };
+
+	c.index = (unsigned)number(r, 0, c.role == ROLE_FRONT ? 0 : RESOLVERS_MAX - 1);
+	read_process(r, c);
 }
 
 static void read_line(struct reader *r)
@@ -224,6 +237,11 @@ static void read_line(struct reader *r)
 		read_policy(r);
 	} else if (strcmp(key, "child") == 0) {
 		read_child(r);
+	} else if (strcmp(key, "fetcher-program") == 0) {
+		once(r, &r->seen_program[ROLE_FETCHER]);
+		state->program[ROLE_FETCHER] = (int)number(r, 3, FD_MAX);
+	} else if (strcmp(key, "fetcher") == 0) {
+		read_process(r, (struct state_child){ .role = ROLE_FETCHER });
 	} else if (strcmp(key, "end") == 0) {
 		r->seen_end = true;
 	} else {
@@ -259,7 +277,8 @@ static void check_descriptors(struct reader *r)
 		if (s->child[i].control >= 0)
 			all[count++] = s->child[i].control;
 	for (int role = 0; role < ROLE_COUNT; role++)
-		all[count++] = s->program[role];
+		if (s->program[role] >= 0)
+			all[count++] = s->program[role];
 	all[count++] = s->config;
 	if (s->control.fd >= 0)
 		all[count++] = s->control.fd;
@@ -275,7 +294,7 @@ static void check_descriptors(struct reader *r)
 static void check_whole(struct reader *r)
 {
 	const struct state *s = r->state;
-	unsigned fronts = 0;
+	unsigned count[ROLE_COUNT] = { 0 };
 
 	if (!r->seen_end || !r->seen_pid || !r->seen_generation ||
 	    !r->seen_ipv6 || !r->seen_config || !r->seen_folder ||
@@ -286,13 +305,15 @@ static void check_whole(struct reader *r)
 	if (s->folder >= 0 && s->folder < 3)
 		fail(r, "number out of range");
 	for (size_t i = 0; i < s->child_count; i++)
-		fronts += s->child[i].role == ROLE_FRONT;
-	if (fronts != 1 || s->child_count < 2 || s->listeners.count == 0)
+		count[s->child[i].role]++;
+	if (count[ROLE_FRONT] != 1 || count[ROLE_RESOLVER] == 0 ||
+	    s->listeners.count == 0 ||
+	    (count[ROLE_FETCHER] > 0 && s->program[ROLE_FETCHER] < 0))
 		fail(r, "something is missing");
 	/* Resolvers are numbered without gaps. */
 	for (size_t i = 0; i < s->child_count; i++)
 		if (s->child[i].role == ROLE_RESOLVER &&
-		    s->child[i].index >= s->child_count - 1)
+		    s->child[i].index >= count[ROLE_RESOLVER])
 			fail(r, "a resolver is missing");
 	if (!r->wrong)
 		check_descriptors(r);
@@ -301,7 +322,8 @@ static void check_whole(struct reader *r)
 enum mx_error state_read(const char *text, size_t len, struct state *ret,
 			 char error[STATE_ERROR_MAX])
 {
-	struct state state = { .control.fd = -1 };
+	struct state state = { .control.fd = -1,
+			       .program[ROLE_FETCHER] = -1 };
 	struct reader r = { .state = &state };
 	char line[LINE_MAX_OCTETS];
 	unsigned line_number = 0;

@@ -15,7 +15,12 @@
  *   control auto|set 14 /run/mxbound/control.sock    if there is one
  *   policy 15 127.0.0.1@8642       for each of policy-listen
  *   child front|resolver INDEX PID CONTROL READY
+ *   fetcher-program 7              if there is one
+ *   fetcher PID CONTROL READY      likewise
  *   end
+ *
+ * The fetcher has words of its own, so that a version without one passes them
+ * over. It then leaves that process alone, until it ends itself.
  */
 #ifndef STATE_H
 #define STATE_H
@@ -29,19 +34,20 @@
 #include "listeners.h"
 #include "policy_sockets.h"
 
-enum role { ROLE_FRONT, ROLE_RESOLVER };
-#define ROLE_COUNT 2
-extern const char *const role_name[ROLE_COUNT]; /* "front", "resolver" */
+enum role { ROLE_FRONT, ROLE_RESOLVER, ROLE_FETCHER };
+#define ROLE_COUNT 3
+extern const char *const role_name[ROLE_COUNT]; /* "front", ... */
 
-/* The front and as many resolvers as `resolvers` allows. */
-#define CHILDREN_MAX 17
+/* The front, as many resolvers as `resolvers` allows, and the fetcher. */
+#define RESOLVERS_MAX 16
+#define CHILDREN_MAX (1 + RESOLVERS_MAX + 1)
 #define STATE_SOCKETS_MAX 65536
 #define STATE_OCTETS_MAX (8u << 20)
 #define STATE_ERROR_MAX 128
 
 struct state_child {
 	enum role role;
-	unsigned index; /* 0 for the front */
+	unsigned index; /* of a resolver, else 0 */
 	pid_t pid;	/* 0: not running just now */
 	int control;	/* -1: closed */
 	bool ready;
@@ -51,7 +57,7 @@ struct state {
 	pid_t self;
 	unsigned generation;
 	int ipv6;
-	int config, folder, program[ROLE_COUNT];
+	int config, folder, program[ROLE_COUNT]; /* the fetcher's may be -1 */
 	struct listeners listeners; /* owned; its descriptors are not until
 				       the state has been verified */
 	struct control_socket control; /* likewise */

@@ -21,6 +21,7 @@ fuzz_layer_fuzz_front_tcp := front
 fuzz_layer_fuzz_front_answer := front
 fuzz_layer_fuzz_admin_request := admin
 fuzz_layer_fuzz_policy_socketmap := policy
+fuzz_layer_fuzz_policy_sts_file := policy
 fuzz_layer_fuzz_bench_reply := bench
 
 FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))

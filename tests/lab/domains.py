@@ -20,6 +20,7 @@ Nobody listens there.
 
 import os
 
+from . import sts
 from .mail_key import DIGEST as CERT
 from .table import ROWS, by_name, of_kind, row   # noqa: F401 (for importers)
 
@@ -915,6 +916,16 @@ row("sts-beside.lab", "sts", "other TXT beside the STS record is passed over",
     _mta-sts  TXT    "verification=0123456789"
     """,
     "_mta-sts  TXT  NOERROR  secure  2")
+row("sts.lab", "sts", "policy hosts that misbehave: sts.py, and https_policies.py of the system tests",
+    sts.zone(),
+    """
+    enforce              MX    NOERROR  insecure  1
+    _mta-sts.enforce     TXT   NOERROR  insecure  1
+    mta-sts.first-dead   A     NOERROR  insecure  2
+    mta-sts.alias        A     NOERROR  insecure  1
+    mta-sts.six          AAAA  NOERROR  insecure  1
+    mta-sts.no-address   A     NXDOMAIN insecure
+    """, ns=["ns1.sts.lab."], sign="no", ttl=2)
 
 # --- block lists ----------------------------------------------------------------------------
 

@@ -140,6 +140,12 @@ def poison(message):
     message.additional.append(dns.rrset.from_text("mx.victim.lab.", 3600, "IN", "A", "198.18.66.66"))
 
 
+@rewrite("sts-id-2")
+def sts_id_2(query, reply):
+    """The policies of sts.lab have changed (RFC 8461 3.1)."""
+    return [reply.replace(b"v=STSv1; id=1", b"v=STSv1; id=2")]
+
+
 # --- TTLs that no zone file can have --------------------------------------------
 
 def with_ttls(reply, ttl_of):

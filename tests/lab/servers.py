@@ -117,6 +117,7 @@ server("ns2.lossy.lab.",      "41.4", "alpha", loss=1 / 3)
 server("ns1.tcponly.lab.",    "42.1", "alpha", truncate=True)
 server("ns1.udponly.lab.",    "42.2", "alpha", tcp="refused")
 server("ns1.no-edns.lab.",    "42.3", "alpha", rewrite="no-edns")
+server("ns1.sts.lab.",        "43.1", "alpha")     # a test may set rewrite="sts-id-2"
 
 server("ns1.wrong-id.lab.",   "50.1", "alpha", rewrite="wrong-id-first")
 server("ns1.wrong-question.lab.", "50.2", "alpha", rewrite="wrong-question-first")

@@ -191,6 +191,9 @@ class Mxbound:
     def resolvers(self):
         return self.children("mxbound-resolver")
 
+    def fetchers(self):
+        return self.children("mxbound-fetcher")
+
     # -- asking --
 
     def exchange(self, octets, tcp=False, v6=False, timeout=ANSWER_S):

@@ -13,8 +13,9 @@ from pathlib import Path
 CLAIMS = "MX_TEST_CLAIMS"       # folder; not set: all is ours
 
 # These take longest, so they are begun first.
-LONG = ["test_supervisor.py", "test_ctl.py", "test_policy.py", "test_stale.py", "test_resolver.py",
-        "test_keep_warm.py", "test_lookup.py", "test_tcp.py", "test_mail_facts.py", "test_load.py"]
+LONG = ["test_supervisor.py", "test_ctl.py", "test_policy.py", "test_fetcher.py", "test_sts.py",
+        "test_stale.py", "test_resolver.py", "test_keep_warm.py", "test_lookup.py", "test_tcp.py",
+        "test_mail_facts.py", "test_load.py"]
 
 
 def order(name):

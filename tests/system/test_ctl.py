@@ -27,6 +27,9 @@ from test_route_library import MAIL, expected
 CTL = BUILD / "mxboundctl"
 SCHEMA = json.loads((ROOT / "docs/route.schema.json").read_text())
 VALIDATOR = jsonschema.Draft7Validator(SCHEMA)
+POLICY_SCHEMA = json.loads((ROOT / "docs/policy.schema.json").read_text())
+POLICY_VALIDATOR = jsonschema.Draft7Validator(POLICY_SCHEMA, resolver=jsonschema.RefResolver(
+    "file:///policy.schema.json", POLICY_SCHEMA, {"file:///route.schema.json": SCHEMA}))
 STATUS = {"deliver": 0, "try-again": 2}
 DELIVERABLE, PERMANENT, TEMPORARY, USAGE = 0, 1, 2, 64
 PLAIN = re.compile(r"[ -~\n]*")

@@ -20,7 +20,7 @@ import pytest
 from lab.domains import ROWS
 from lab.table import absolute
 from mxbound import PATIENCE, Mxbound, free_port, wait_until
-from test_ctl import VALIDATOR, ctl
+from test_ctl import POLICY_VALIDATOR, ctl
 from test_route_library import MAIL, addresses, expected, rrs, zone_of
 
 POSTMAP = shutil.which("postmap") or shutil.which("postmap", path="/usr/sbin")
@@ -401,12 +401,12 @@ def test_ctl_says_the_same(server):
     found = [json.loads(line) for line in done.stdout.splitlines()]
     assert [one["destination"] for one in found] == names and not done.stderr
     for row, one in zip(rows, found):
-        VALIDATOR.validate(one["route"])
+        POLICY_VALIDATOR.validate(one)
         said = f"OK {one['postfix']}" if one["postfix"] else NOTFOUND
         assert said == policy(row), one
         assert one["policy"] == (one["postfix"] or "none") and one["status"] == 0
         assert one["text"] and one["reason"] and one["reason_text"]
-        assert one["route"]["mta_sts"]["record"] == ""
+        assert one["route"]["mta_sts"]["record"] not in ("", "failed")
     assert done.returncode == 0
 
 

@@ -136,6 +136,33 @@ def test_resolver_lost(how, spin_library, monkeypatch):
     assert server.counters["resent"] >= 1
 
 
+@pytest.mark.parametrize("how", ["killed", "stopped"])
+def test_fetcher_lost(how):
+    """Nobody who asks for DNS sees anything of it."""
+    with Mxbound("resolvers: 1") as server:
+        (old,) = wait_until(server.fetchers, 10, "there is one")
+        server.ask("healthy.lab.", "MX", do=True)
+        (front,) = server.fronts()
+        wait_until(lambda: "mxbound-fetcher is ready" in server.log(), 10, "ready")
+        before = len(os.listdir(f"/proc/{front}/fd"))
+        with Hits(server) as hits:
+            others = server.fronts() + server.resolvers()
+            harm(old, how)
+            wait_until(lambda: server.fetchers() not in ([], [old]), REPLACED_S, "replaced")
+            wait_until(lambda: "mxbound-fetcher is back" in server.log(), 10, "ready")
+        assert hits.lost == hits.wrong == 0 and hits.asked
+        assert server.fronts() + server.resolvers() == others
+        wait_until(lambda: len(os.listdir(f"/proc/{front}/fd")) == before, 10,
+                   "the front has one pair, not two")
+
+
+def test_no_fetcher_where_nobody_asks_for_policies():
+    with Mxbound("resolvers: 1", "control-socket: no") as server:
+        assert server.ask("healthy.lab.", "MX").answer and not server.fetchers()
+    with Mxbound("resolvers: 1", "mta-sts: no") as server:
+        assert server.ask("healthy.lab.", "MX").answer and not server.fetchers()
+
+
 def test_resolver_dies_over_and_over():
     """A question that is there at three deaths is given up with SERVFAIL."""
     with Mxbound("resolvers: 1") as server, Control() as relay:

@@ -69,8 +69,7 @@ class Bed:
         self.folder = self.above / "build"
         self.folder.mkdir(0o755)
         self.folder.chmod(0o755)
-        for source in (BUILD / "mxbound", BUILD / "tests/fakes/mxbound-front",
-                       BUILD / "tests/fakes/mxbound-resolver"):
+        for source in (BUILD / "mxbound", *(BUILD / "tests/fakes").iterdir()):
             shutil.copy(source, self.folder)
         self.port = free_port()
         self.options = {"listen": [f"127.0.0.1@{self.port}"], "workers": 2,
@@ -186,6 +185,13 @@ class Bed:
     def resolver(self, number, text="hello"):
         """[PID, words...] of what a resolver says through the front."""
         answer = self.ask(f"ask {number} {text}", 1)
+        if not answer or answer[1:3] == ["no", "answer"]:
+            return None
+        return [int(answer[1]), *answer[2:]]
+
+    def fetcher(self, text="hello"):
+        """The same of the fetcher."""
+        answer = self.ask(f"fetch {text}", 1)
         if not answer or answer[1:3] == ["no", "answer"]:
             return None
         return [int(answer[1]), *answer[2:]]
@@ -483,6 +489,77 @@ def test_ipv6_verdict_is_passed_on(bed):
     assert bed.resolver(0, "told")[1] == "0"
     take_over(bed)
     assert bed.resolver(1, "told")[1] == "0"
+
+
+# ---- the fetcher, which there need not be ----
+
+@pytest.fixture
+def fetching():
+    """With a fetcher: somebody may ask for policies."""
+    with Bed() as one:
+        one.write(policy_listen=one.folder / "policy.sock")
+        yield one
+
+
+def test_fetcher_is_there_if_it_is_wanted(fetching):
+    bed = fetching
+    bed.start()
+    wait_until(bed.fetcher, "the fetcher answers")
+    assert len(children_of(bed.process.pid)) == 4
+    bed.write(mta_sts="no")
+    take_over(bed)
+    assert len(children_of(bed.process.pid)) == 3 and not bed.fetcher()
+    bed.write(mta_sts="yes")
+    take_over(bed)
+    wait_until(bed.fetcher, "the fetcher answers again")
+    bed.stop()
+
+
+@pytest.mark.parametrize("word", ["exit 3", "stop", "spin", "segv"])
+def test_fetcher_that_fails_is_replaced(fetching, word):
+    bed = fetching
+    bed.start()
+    front, resolver = bed.front(), bed.resolver(0)
+    before = wait_until(bed.fetcher, "the fetcher answers")[0]
+    bed.fetcher(word)
+    bed.other_than(bed.fetcher, before)
+    assert WORDS[word] in bed.log()
+    assert bed.front() == front and bed.resolver(0) == resolver
+
+
+def test_new_front_is_given_the_fetcher(fetching):
+    bed = fetching
+    bed.start()
+    before = wait_until(bed.fetcher, "the fetcher answers")
+    front = bed.front()
+    os.kill(front, signal.SIGKILL)
+    bed.other_than(bed.front, front)
+    wait_until(lambda: bed.fetcher() == before, "the same fetcher answers")
+
+
+@pytest.mark.parametrize("how", ["crash", "missing"])
+def test_service_goes_on_without_a_fetcher(fetching, how):
+    bed = fetching
+    if how == "missing":
+        (bed.folder / "mxbound-fetcher").unlink()
+    bed.mode("fetcher", how)
+    bed.start()
+    bed.says({"crash": "mxbound-fetcher failed 5 times at its start; no MTA-STS policies",
+              "missing": "going on without MTA-STS"}[how], PATIENCE_S * SLOW_START)
+    take_over(bed)
+    assert bed.front() and bed.resolver(0)
+    bed.stop()
+
+
+def test_fetcher_that_does_not_start_stops_no_takeover(fetching):
+    bed = fetching
+    bed.start()
+    bed.mode("fetcher", "mute")
+    with Load(bed):
+        take_over(bed)
+    bed.mode("fetcher", "ok")
+    take_over(bed)
+    wait_until(bed.fetcher, "the fetcher answers")
 
 
 # ---- the end ----

@@ -69,7 +69,7 @@ static void test_full(void **state)
 		h->tlsa_count = h->tlsa_kept = MX_ROUTE_TLSA_MAX;
 		h->tlsa = tlsa;
 	}
-	json_t *route = route_json("x.example", &domain, &r, 1000);
+	json_t *route = route_json("x.example", &domain, &r, NULL, (struct json_time){ 1000, 0 });
 	assert_non_null(route);
 	assert_names_escaped(route);
 	assert_int_equal(json_integer_value(json_object_get(route, "holds_s")), 4);
@@ -97,13 +97,13 @@ static const char *text_of(json_t *route, const char *key)
 static void test_lifetimes(void **state)
 {
 	struct mx_route_result r = { .expires_ms = 999 };
-	json_t *route = route_json("a", &domain, &r, 1000);
+	json_t *route = route_json("a", &domain, &r, NULL, (struct json_time){ 1000, 0 });
 
 	(void)state;
 	assert_int_equal(json_integer_value(json_object_get(route, "holds_s")), 0);
 	json_decref(route);
 	r.expires_ms = INT64_MAX;
-	route = route_json("a", &domain, &r, 1000);
+	route = route_json("a", &domain, &r, NULL, (struct json_time){ 1000, 0 });
 	assert_true(json_is_null(json_object_get(route, "holds_s")));
 	json_decref(route);
 }
@@ -114,7 +114,7 @@ static void test_what_is_not_there_is_null(void **state)
 	struct mx_route_destination to = { .is_host = true, .is_address = true };
 	struct mx_route_result r = { .domain = { .len = 1 }, .host_count = 1,
 				     .mx_state = MX_SECURE };
-	json_t *route = route_json("[192.0.2.1]", &to, &r, 0);
+	json_t *route = route_json("[192.0.2.1]", &to, &r, NULL, (struct json_time){ 0, 0 });
 	json_t *host = json_array_get(json_object_get(route, "hosts"), 0);
 
 	(void)state;
@@ -126,7 +126,7 @@ static void test_what_is_not_there_is_null(void **state)
 	json_decref(route);
 
 	r.domain = name_of("a.example");
-	route = route_json("a.example", &domain, &r, 0);
+	route = route_json("a.example", &domain, &r, NULL, (struct json_time){ 0, 0 });
 	assert_string_equal(text_of(route, "domain"), "a.example");
 	assert_string_equal(text_of(route, "mx_validation"), "secure");
 	json_decref(route);
@@ -147,7 +147,7 @@ static void test_classes(void **state)
 	(void)state;
 	for (size_t i = 0; i < 3; i++) {
 		struct mx_route_result r = { .outcome = cases[i].outcome };
-		json_t *route = route_json("a", &domain, &r, 0);
+		json_t *route = route_json("a", &domain, &r, NULL, (struct json_time){ 0, 0 });
 		assert_string_equal(text_of(route, "class"), cases[i].class);
 		assert_int_equal(json_integer_value(json_object_get(route, "status")),
 				 cases[i].status);
@@ -183,6 +183,83 @@ static void assert_words(json_t *where, const char *const *words, size_t count)
 		assert_words(where, words, sizeof words / sizeof *words); \
 	} while (0)
 
+/* Two tables, without the success of the first. */
+static void assert_failures(json_t *schema)
+{
+	static const char *const words[] = {
+#define X(name, word, text) word,
+		MX_FETCH_RESULTS(X)
+		MX_STS_FAILURES(X)
+#undef X
+	};
+	json_t *list = json_object_get(schema, "enum");
+
+	assert_string_equal(words[0], "ok");
+	for (size_t i = 1; i < sizeof words / sizeof *words; i++)
+		assert_string_equal(words[i], json_string_value(
+					    json_array_get(list, i - 1)));
+	assert_int_equal(json_array_size(list),
+			 sizeof words / sizeof *words - 1);
+}
+
+/* What is known of a policy, all of it. */
+static void test_policy(void **state)
+{
+	static struct mx_route_policy policy = {
+		.mode = MX_ROUTE_MODE_ENFORCE, .max_age_s = 86400, .mx_count = 2,
+	};
+	struct mx_route_result r = { .sts_record = MX_ROUTE_STS_ONE,
+				     .sts_id = "2", .host_count = 1 };
+	const struct mx_sts_answer sts = {
+		.record = MX_ROUTE_STS_ONE, .record_id = "2",
+		.source = MX_STS_FROM_CACHE, .policy = &policy,
+		.policy_id = "1", .fetched_ms = 100000,
+		.expires_ms = 86500000, .fetching = true,
+		.failure = MX_FETCH_CERTIFICATE, .failure_detail = "expired",
+		.failed_ms = 190000, .retry_ms = 490000,
+	};
+	json_t *route, *json, *part;
+
+	(void)state;
+	policy.mx[0].name = name_of("mx.a.example");
+	policy.mx[1].name = name_of("b.example");
+	policy.mx[1].wildcard = true;
+	r.hosts[0].sts_match = MX_ROUTE_MATCH_NO;
+	route = route_json("a", &domain, &r, &sts,
+			   (struct json_time){ 0, 200000 });
+	assert_string_equal(text_of(json_array_get(json_object_get(route,
+				"hosts"), 0), "mta_sts_match"), "no");
+	json = json_object_get(route, "mta_sts");
+	assert_string_equal(text_of(json, "record"), "one");
+	assert_string_equal(text_of(json, "id"), "2");
+	assert_true(json_is_true(json_object_get(json, "fetching")));
+	part = json_object_get(json, "policy");
+	assert_string_equal(text_of(part, "mode"), "enforce");
+	assert_string_equal(text_of(part, "id"), "1");
+	assert_string_equal(text_of(part, "source"), "cache");
+	assert_int_equal(json_integer_value(json_object_get(part, "fetched_s")), 100);
+	assert_int_equal(json_integer_value(json_object_get(part, "expires_s")), 86300);
+	assert_string_equal(json_string_value(json_array_get(json_object_get(
+				part, "mx"), 1)), "*.b.example");
+	part = json_object_get(json, "failure");
+	assert_string_equal(text_of(part, "code"), "certificate");
+	assert_string_equal(text_of(part, "detail"), "expired");
+	assert_int_equal(json_integer_value(json_object_get(part, "ago_s")), 10);
+	assert_int_equal(json_integer_value(json_object_get(part, "retry_s")), 290);
+	json_decref(route);
+	/* A clock that was set back. */
+	route = route_json("a", &domain, &r, &sts, (struct json_time){ 0, 0 });
+	part = json_object_get(json_object_get(route, "mta_sts"), "policy");
+	assert_int_equal(json_integer_value(json_object_get(part, "fetched_s")), 0);
+	json_decref(route);
+	/* mta-sts is off: only the record. */
+	route = route_json("a", &domain, &r, NULL, (struct json_time){ 0, 0 });
+	json = json_object_get(route, "mta_sts");
+	assert_true(json_is_null(json_object_get(json, "policy")));
+	assert_true(json_is_null(json_object_get(json, "failure")));
+	json_decref(route);
+}
+
 static void test_schema(void **state)
 {
 	json_t *schema = json_load_file("docs/route.schema.json",
@@ -202,12 +279,16 @@ static void test_schema(void **state)
 	ASSERT_WORDS(property(tlsa, "reason"), MX_ROUTE_TLSA_REASONS);
 	ASSERT_WORDS(property(json_object_get(all, "warning"), "code"),
 		     MX_ROUTE_WARNINGS);
-	ASSERT_WORDS(property(property(route, "mta_sts"), "record"),
-		     MX_ROUTE_STS_RECORDS);
+	ASSERT_WORDS(property(host, "mta_sts_match"), MX_ROUTE_MATCHES);
+	json_t *sts = json_object_get(all, "mta_sts");
+	ASSERT_WORDS(property(sts, "record"), MX_ROUTE_STS_RECORDS);
+	ASSERT_WORDS(property(property(sts, "policy"), "mode"),
+		     MX_ROUTE_STS_MODES);
+	assert_failures(property(property(sts, "failure"), "code"));
 
 	/* And all members, in the order in which they are written. */
 	struct mx_route_result r = { .host_count = 1 };
-	json_t *made = route_json("a", &domain, &r, 0);
+	json_t *made = route_json("a", &domain, &r, NULL, (struct json_time){ 0, 0 });
 	json_t *required = json_object_get(route, "required");
 	const char *key;
 	json_t *value;
@@ -226,6 +307,7 @@ int main(void)
 		cmocka_unit_test(test_lifetimes),
 		cmocka_unit_test(test_what_is_not_there_is_null),
 		cmocka_unit_test(test_classes),
+		cmocka_unit_test(test_policy),
 		cmocka_unit_test(test_schema),
 	};
 

@@ -206,6 +206,59 @@ static void trust_anchor(void **state)
 		     "--set trust-anchor-file=/none: cannot open \"/none\" for \"trust-anchor-file\": No such file or directory; name a file that can be read");
 }
 
+static void authorities(void **state)
+{
+	static const char begin[] = "-----BEGIN CERTIFICATE-----\nMIIB\n"
+				    "-----END CERTIFICATE-----\n";
+	static const char *const wrong[] = {
+		"", "MIIB\n", "-----BEGIN PUBLIC KEY-----\n",
+		" -----BEGIN CERTIFICATE-----\n",
+	};
+	struct mx_config c;
+
+	(void)state;
+	text_file("ca.pem", begin);
+	load_ok(&c, "mta-sts-ca-file: ca.pem\n");
+	assert_int_equal(c.mta_sts_ca_file[0], '/');
+	mx_config_clear(&c);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		char error[MX_CONFIG_ERROR_MAX];
+
+		text_file("ca.pem", wrong[i]);
+		assert_int_equal(load_with(&c, "\nmta-sts-ca-file: ca.pem\n",
+					   NULL, error), MX_E_CONFIG);
+		assert_ptr_equal(strstr(error, "t.conf:2: "), error);
+		assert_non_null(strstr(error, "BEGIN CERTIFICATE"));
+	}
+	expect_error("mta-sts-ca-file: /none\n", NULL,
+		     "t.conf:1: cannot open \"/none\" for \"mta-sts-ca-file\": No such file or directory; name a file that can be read");
+	expect_error("mta-sts-timeout: 61\n", NULL, "t.conf:1: ...");
+}
+
+/* A process for policies, if anybody may ask for them. */
+static void fetcher(void **state)
+{
+	static const struct {
+		const char *text;
+		bool wanted;
+	} rows[] = {
+		{ "control-socket: no\n", false },
+		{ "control-socket: /run/m.sock\n", true },
+		{ "control-socket: no\npolicy-listen: 127.0.0.1@8642\n", true },
+		{ "mta-sts: no\npolicy-listen: 127.0.0.1@8642\n", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct mx_config c;
+
+		load_ok(&c, rows[i].text);
+		if (mx_config_fetcher(&c) != rows[i].wanted)
+			fail_msg("%s", rows[i].text);
+		mx_config_clear(&c);
+	}
+}
+
 static void state_folder(void **state)
 {
 	struct mx_config c;
@@ -222,13 +275,15 @@ static void state_folder(void **state)
 	expect_error("user: root\nstate-dir: /proc/self\n", NULL, "t.conf:2: the account that mxbound works as...");
 }
 
-static void assert_snapshot_ends(const char *lines, const char *end)
+typedef const char *file_of(const struct mx_config *config);
+
+static void assert_file_ends(file_of *of, const char *lines, const char *end)
 {
 	struct mx_config c;
 	const char *file;
 
 	load_ok(&c, lines);
-	file = mx_config_snapshot_file(&c);
+	file = of(&c);
 	if (end == NULL) {
 		assert_null(file);
 	} else {
@@ -237,6 +292,11 @@ static void assert_snapshot_ends(const char *lines, const char *end)
 		assert_string_equal(file + strlen(file) - strlen(end), end);
 	}
 	mx_config_clear(&c);
+}
+
+static void assert_snapshot_ends(const char *lines, const char *end)
+{
+	assert_file_ends(mx_config_snapshot_file, lines, end);
 }
 
 /* Whether it can be written is not looked at: it is no reason not to start. */
@@ -253,6 +313,22 @@ static void snapshot_file(void **state)
 			     NULL);
 	assert_snapshot_ends("snapshot-file: none\n", NULL);
 	assert_snapshot_ends("snapshot-file: /none/such/file\n", "/none/such/file");
+}
+
+static void mta_sts_file(void **state)
+{
+	(void)state;
+	assert_file_ends(mx_config_sts_file, "", NULL);
+	assert_int_equal(mkdir("for-policies", 0700), 0);
+	assert_file_ends(mx_config_sts_file,
+			 "user: root\nstate-dir: for-policies\n",
+			 "/for-policies/mta-sts.cache");
+	assert_file_ends(mx_config_sts_file,
+			 "user: root\nstate-dir: for-policies\nmta-sts-file: here\n",
+			 "/here");
+	assert_file_ends(mx_config_sts_file,
+			 "user: root\nstate-dir: for-policies\nmta-sts-file: none\n",
+			 NULL);
 }
 
 static void assert_control_ends(const char *lines, const char *end,
@@ -367,8 +443,11 @@ int main(void)
 		cmocka_unit_test(accounts),
 		cmocka_unit_test(root_hints),
 		cmocka_unit_test(trust_anchor),
+		cmocka_unit_test(authorities),
+		cmocka_unit_test(fetcher),
 		cmocka_unit_test(state_folder),
 		cmocka_unit_test(snapshot_file),
+		cmocka_unit_test(mta_sts_file),
 		cmocka_unit_test(control_socket),
 		cmocka_unit_test(policy_listen),
 		cmocka_unit_test(state_folder_of_the_account),

@@ -46,6 +46,21 @@ static struct mx_route *work_out(const char *to, const char *world)
 	return route;
 }
 
+/* It is worth waiting for exactly where it changes what is said. */
+static void check_need(const char *why, const struct mx_route_result *result)
+{
+	static struct mx_route_policy sts;
+
+	assert_true(mx_route_policy_read(ENFORCE, strlen(ENFORCE), &sts));
+	struct mx_policy with = mx_policy_decide(result, &sts);
+	struct mx_policy without = mx_policy_decide(result, NULL);
+	bool same = with.verdict == without.verdict &&
+		    with.reason == without.reason;
+
+	if (mx_policy_needs_sts(result) == same)
+		fail_msg("%s: needs a policy, or does not", why);
+}
+
 static void check(const struct row *row)
 {
 	static char text[MX_POLICY_TEXT_MAX], is[MX_POLICY_TEXT_MAX + 100];
@@ -59,6 +74,7 @@ static void check(const struct row *row)
 		used = &sts;
 	struct mx_policy policy = mx_policy_decide(result, used);
 
+	check_need(row->why, result);
 	mx_policy_text(&policy, result, used, false, text);
 	snprintf(is, sizeof is, "%s (%s)",
 		 *text ? text : mx_policy_verdict_word(policy.verdict),

@@ -246,7 +246,7 @@ static void rule_35_in_a_route(void **state)
 	route_text(r, text);
 	assert_string_equal(text, "deliver secure may..may sts=one:7"
 		" | 1 x.a.test tlsa-failed match=yes !mx-alias"
-		" | 2 y.test usable may absent 192.0.2.2 match=no !mx-alias");
+		" | 2 y.test usable may absent 192.0.2.2 match=no !mx-alias !sts-mx");
 	mx_route_free(route);
 }
 

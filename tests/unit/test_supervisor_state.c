@@ -32,8 +32,11 @@
 	"child front 0 100 20 1\n" \
 	"child resolver 0 101 21 1\n" \
 	"child resolver 1 0 -1 0\n"
+#define GOOD_FETCHER \
+	"fetcher 102 22 1\n" \
+	"fetcher-program 8\n"
 #define GOOD GOOD_HEAD GOOD_SOCKETS GOOD_CONTROL GOOD_POLICY GOOD_CHILDREN \
-	"end\n"
+	GOOD_FETCHER "end\n"
 
 static enum mx_error parse(const char *text, struct state *ret, char *error)
 {
@@ -62,15 +65,41 @@ static void test_round_trip(void **unused)
 	assert_int_equal(state.policy.at[0].fd, 15);
 	assert_string_equal(state.policy.at[0].where, "127.0.0.1@8642");
 	assert_string_equal(state.policy.at[1].where, "/run/a folder/p.sock");
-	assert_int_equal(state.child_count, 3);
+	assert_int_equal(state.child_count, 4);
 	assert_int_equal(state.child[1].role, ROLE_RESOLVER);
 	assert_int_equal(state.child[2].control, -1);
 	assert_false(state.child[2].ready);
+	assert_int_equal(state.child[3].role, ROLE_FETCHER);
+	assert_int_equal(state.child[3].pid, 102);
+	assert_int_equal(state.child[3].control, 22);
+	assert_true(state.child[3].ready);
+	assert_int_equal(state.program[ROLE_FETCHER], 8);
 
 	FILE *out = open_memstream(&text, &len);
 	assert_true(state_write(&state, out));
 	fclose(out);
 	assert_string_equal(text, GOOD);
+	free(text);
+	state_free(&state);
+}
+
+/* One from before there was a fetcher. */
+static void test_without_a_fetcher(void **unused)
+{
+	struct state state;
+	char error[STATE_ERROR_MAX], *text = NULL;
+	size_t len = 0;
+
+	(void)unused;
+	assert_int_equal(parse(GOOD_HEAD GOOD_SOCKETS GOOD_CHILDREN "end\n",
+			       &state, error), MX_OK);
+	assert_int_equal(state.child_count, 3);
+	assert_int_equal(state.program[ROLE_FETCHER], -1);
+
+	FILE *out = open_memstream(&text, &len);
+	assert_true(state_write(&state, out));
+	fclose(out);
+	assert_null(strstr(text, "fetcher"));
 	free(text);
 	state_free(&state);
 }
@@ -154,6 +183,12 @@ static void test_refused(void **unused)
 		{ "a process group as a child", GOOD_HEAD GOOD_SOCKETS "child front 0 -1 20 1\nchild resolver 0 101 21 1\nend\n" },
 		{ "too many resolvers", GOOD_HEAD GOOD_SOCKETS GOOD_CHILDREN "child resolver 16 104 24 1\nend\n" },
 		{ "another role", GOOD_HEAD GOOD_SOCKETS GOOD_CHILDREN "child fetcher 0 104 24 1\nend\n" },
+		{ "two fetchers", GOOD_HEAD GOOD_SOCKETS GOOD_CHILDREN GOOD_FETCHER "fetcher 105 25 1\nend\n" },
+		{ "a fetcher without program", GOOD_HEAD GOOD_SOCKETS GOOD_CHILDREN "fetcher 102 22 1\nend\n" },
+		{ "its program twice", GOOD_HEAD GOOD_SOCKETS GOOD_CHILDREN GOOD_FETCHER "fetcher-program 9\nend\n" },
+		{ "its program a descriptor of another", GOOD_HEAD GOOD_SOCKETS GOOD_CHILDREN "fetcher 102 22 1\nfetcher-program 7\nend\n" },
+		{ "the fetcher a process of another", GOOD_HEAD GOOD_SOCKETS GOOD_CHILDREN "fetcher 101 22 1\nfetcher-program 8\nend\n" },
+		{ "as many resolvers as there are children, one left out", GOOD_HEAD GOOD_SOCKETS "child front 0 100 20 1\nchild resolver 1 101 21 1\n" GOOD_FETCHER "end\n" },
 		{ "standard error as a control socket", GOOD_HEAD GOOD_SOCKETS "child front 0 100 2 1\nchild resolver 0 101 21 1\nend\n" },
 		{ "the control socket twice", GOOD_HEAD GOOD_SOCKETS GOOD_CONTROL "control set 15 /a\n" GOOD_CHILDREN "end\n" },
 		{ "its descriptor twice", GOOD_HEAD GOOD_SOCKETS "control set 12 /a\n" GOOD_CHILDREN "end\n" },
@@ -196,6 +231,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_without_a_fetcher),
 		cmocka_unit_test(test_unknown_lines_are_passed_over),
 		cmocka_unit_test(test_every_cut_fails),
 		cmocka_unit_test(test_every_changed_octet_is_survived),

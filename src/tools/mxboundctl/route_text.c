@@ -285,22 +285,6 @@ static void print_level(struct page *page, json_t *route)
 	fputc('\n', page->out);
 }
 
-static void print_sts(struct page *page, json_t *route)
-{
-	json_t *sts = json_object_get(route, "mta_sts");
-	const char *id = text_of(sts, "id");
-
-	if (*text_of(sts, "record") == '\0') /* there is no domain */
-		return;
-	fact(page, "MTA-STS");
-	ctl_print(page->out, text_of(sts, "text"));
-	if (*id) {
-		fputs(", id ", page->out);
-		ctl_print(page->out, id);
-	}
-	fputc('\n', page->out);
-}
-
 static void print_span(FILE *out, json_int_t seconds)
 {
 	static const struct {
@@ -320,6 +304,86 @@ static void print_span(FILE *out, json_int_t seconds)
 			(long long)count, units[i].name, count == 1 ? "" : "s");
 		said++;
 	}
+}
+
+/* ---- MTA-STS ---- */
+
+static void print_sts_policy(struct page *page, json_t *policy)
+{
+	json_t *mx;
+	size_t i;
+
+	if (!json_is_object(policy))
+		return;
+	fact(page, "");
+	coloured(page, is(policy, "mode", "enforce") ? GREEN : PLAIN,
+		 text_of(policy, "mode"));
+	fputs(": ", page->out);
+	ctl_print(page->out, text_of(policy, "mode_text"));
+	fputs("; id ", page->out);
+	ctl_print(page->out, text_of(policy, "id"));
+	fputs(", fetched ", page->out);
+	print_span(page->out, number_of(policy, "fetched_s"));
+	fputs(" ago, holds ", page->out);
+	print_span(page->out, number_of(policy, "expires_s"));
+	fputc('\n', page->out);
+	if (json_array_size(json_object_get(policy, "mx")) == 0)
+		return;
+	fact(page, "");
+	fputs("mx", page->out);
+	json_array_foreach(json_object_get(policy, "mx"), i, mx) {
+		fputc(' ', page->out);
+		ctl_print(page->out, json_string_value(mx));
+	}
+	fputc('\n', page->out);
+}
+
+static void print_sts_failure(struct page *page, json_t *failure)
+{
+	json_int_t retry = number_of(failure, "retry_s");
+
+	if (!json_is_object(failure))
+		return;
+	fact(page, "");
+	coloured(page, YELLOW, text_of(failure, "text"));
+	if (*text_of(failure, "detail")) {
+		fputs(" (", page->out);
+		ctl_print(page->out, text_of(failure, "detail"));
+		fputc(')', page->out);
+	}
+	fputs(", ", page->out);
+	print_span(page->out, number_of(failure, "ago_s"));
+	fputs(" ago; not tried again ", page->out);
+	if (retry > 0) {
+		fputs("for ", page->out);
+		print_span(page->out, retry);
+	} else {
+		fputs("yet", page->out);
+	}
+	fputc('\n', page->out);
+}
+
+static void print_sts(struct page *page, json_t *route)
+{
+	json_t *sts = json_object_get(route, "mta_sts");
+	json_t *policy = json_object_get(sts, "policy");
+	const char *id = text_of(sts, "id");
+
+	if (*text_of(sts, "record") == '\0') /* there is no domain */
+		return;
+	fact(page, "MTA-STS");
+	ctl_print(page->out, text_of(sts, "text"));
+	if (*id) {
+		fputs(", id ", page->out);
+		ctl_print(page->out, id);
+	}
+	if (json_is_true(json_object_get(sts, "fetching")))
+		fputs("; the policy is being fetched", page->out);
+	else if (json_is_object(policy) && !is(sts, "record", "one"))
+		fputs("; an earlier policy holds", page->out);
+	fputc('\n', page->out);
+	print_sts_policy(page, policy);
+	print_sts_failure(page, json_object_get(sts, "failure"));
 }
 
 static void print_holds(struct page *page, json_t *route)

@@ -1,4 +1,4 @@
-/* fake.c - what both fake children share. */
+/* fake.c - what all fake children share. */
 #include "fake.h"
 
 #include <errno.h>
@@ -39,7 +39,8 @@ void fake_begin(struct fake *f, const char *role)
 {
 	char mode[32];
 
-	*f = (struct fake){ .role = role, .control = MX_HANDOVER_FD, .ipv6 = -1 };
+	*f = (struct fake){ .role = role, .control = MX_HANDOVER_FD, .ipv6 = -1,
+			    .pair = -1 };
 	f->started = mx_clock_now();
 	for (int i = 0; i < FAKE_CHANNELS_MAX; i++)
 		f->channel[i] = -1;
@@ -114,6 +115,14 @@ static void message(struct fake *f, const struct mx_handover *m)
 		break;
 	case MX_HANDOVER_IPV6:
 		f->ipv6 = (int)m->a;
+		break;
+	case MX_HANDOVER_FETCHER:
+		if (f->pair >= 0)
+			close(f->pair);
+		f->pair = m->fd;
+		break;
+	case MX_HANDOVER_POLICY:
+		close(m->fd);
 		break;
 	case MX_HANDOVER_CONTROL:
 		f->listens_control = true;

@@ -1,8 +1,8 @@
-/* fake.h - what both fake children share: the supervisor's end of things.
+/* fake.h - what all fake children share: the supervisor's end of things.
  *
- * The fakes stand where mxbound-front and mxbound-resolver do, so that tests
- * can make them fail in every way. How they start is read from the file
- * front.mode or resolver.mode beside the program:
+ * The fakes stand where mxbound-front and the others do, so that tests can make
+ * them fail in every way. How they start is read from the file front.mode,
+ * resolver.mode or fetcher.mode beside the program:
  *   ok | crash | mute (never ready) | late (ready after a second)
  */
 #ifndef FAKE_H
@@ -26,6 +26,7 @@ struct fake {
 	struct mx_config config;
 	int *udp, *tcp; /* by number of arrival */
 	unsigned udp_count, tcp_count;
+	int pair; /* of front and fetcher; -1 */
 	int channel[FAKE_CHANNELS_MAX]; /* by worker * 16 + resolver; -1 */
 	mx_instant started, beat_at;
 };

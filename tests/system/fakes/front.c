@@ -2,6 +2,7 @@
  * it over TCP, it replies "ID PID TEXT". Some texts do more:
  *   what fake_obey() knows
  *   ask R TEXT      asks resolver R over worker 0's channel, replies as it does
+ *   fetch TEXT      asks the fetcher
  *   counts          "workers W resolvers R udp N tcp N channels N control N"
  *   listen          how many of its sockets have SO_REUSEPORT set
  */
@@ -29,20 +30,25 @@ static void on_term(int number)
 	_exit(0);
 }
 
-static void ask(const char *text, char *ret)
+static void ask_over(int fd, const char *text, char *ret)
 {
-	unsigned resolver = (unsigned)strtoul(text, NULL, 10);
-	int fd = fake.channel[resolver];
 	struct pollfd wait = { .fd = fd, .events = POLLIN };
 
 	snprintf(ret, TEXT_MAX, "no answer");
-	text += strcspn(text, " ");
-	if (fd < 0 || send(fd, text + 1, strlen(text + 1), MSG_NOSIGNAL) < 0 ||
+	if (fd < 0 || send(fd, text, strlen(text), MSG_NOSIGNAL) < 0 ||
 	    poll(&wait, 1, 300) <= 0)
 		return;
 	ssize_t len = recv(fd, ret, TEXT_MAX - 1, 0);
 	if (len > 0)
 		ret[len] = '\0';
+}
+
+static void ask(const char *text, char *ret)
+{
+	unsigned resolver = (unsigned)strtoul(text, NULL, 10);
+
+	text += strcspn(text, " ");
+	ask_over(fake.channel[resolver], text + 1, ret);
 }
 
 static void counts(char *ret)
@@ -69,6 +75,8 @@ static void reply_to(char *query, char *ret, size_t room)
 	text[strcspn(text, "\n")] = '\0';
 	if (strncmp(text, "ask ", 4) == 0)
 		ask(text + 4, said);
+	else if (strncmp(text, "fetch ", 6) == 0)
+		ask_over(fake.pair, text + 6, said);
 	else if (strcmp(text, "counts") == 0)
 		counts(said);
 	else
