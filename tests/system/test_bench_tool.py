@@ -330,6 +330,28 @@ def test_terminal(at, tmp_path):
     assert status in MEASURED and "\033" not in said
     done = bench(*arguments)                     # PLAIN: no escapes at all
     assert done.returncode in MEASURED and not done.stderr
+    for words in ("Not to be trusted", "DO NOT TRUST"):
+        assert (words in done.stdout) == (done.returncode != 0)
+
+
+def test_a_host_that_is_the_limit(kinds, at, tmp_path):
+    """Stopped for longer than anything takes, the generator is late, and says
+    so everywhere."""
+    path, report = tmp_path / "r.json", tmp_path / "r.html"
+    process = subprocess.Popen(
+        [BENCH, "-n", names(tmp_path, "a.example A"), "-r", "20", "-p", "20", "-j", path, "-o",
+         report, at], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: kinds.count("a.example.") > 2, 20, "begun")
+    process.send_signal(signal.SIGSTOP)
+    # It is stopped, and has been for a while: two questions are overdue.
+    select.select([], [], [], 0.3)
+    process.send_signal(signal.SIGCONT)
+    out, err = process.communicate(timeout=RUN_S)
+    assert process.returncode == 3, err
+    assert "questions went out late" in out
+    result = json.loads(path.read_text())
+    assert not result["trusted"] and "went out late" in result["distrust"][0]
+    assert "Do not trust" in Page(report.read_text()).text
 
 
 # ---- what goes wrong ----

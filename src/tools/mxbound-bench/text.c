@@ -186,9 +186,13 @@ void text_report(const struct bench_run *r, FILE *out, bool colour)
 {
 	const struct page p = { out, colour };
 	char plan[BENCH_PLAN_MAX];
+	char why[BENCH_DISTRUST_MAX][BENCH_DISTRUST_TEXT_MAX];
 
 	fprintf(out, "%s%s\n", bench_plan(r, plan),
 		r->interrupted ? "; interrupted, so this is what there is" : "");
+	if (bench_distrust(r, why) > 0)
+		fprintf(out, "%sNot to be trusted; the end says why.%s\n",
+			warning(&p), plain(&p));
 	for (unsigned s = 0; s < r->results.servers; s++) {
 		fputc('\n', out);
 		rows_of(&p, r, s);
