@@ -6,6 +6,7 @@
 #   make check           all tests           SAN=address,undefined | thread
 #   make unit, system    the one or the other part of them
 #   make differential    everything asked of mxbound and of Unbound
+#   make attack-table    what name servers that attack make us send
 #   make fuzz TIME=60    each fuzz target for that long (clang)
 #   make bench           figures beside the floor and the peers (bench-deps first)
 #   make libmxroute      the route engine as a library for other programs
@@ -271,6 +272,12 @@ differential: setup-check
 	@$(MAKE) --no-print-directory $(PARALLEL) all
 	@MX_BUILD=$(BUILD) tests/lab/lab run -- \
 		/usr/bin/python3 tests/system/differential.py
+
+.PHONY: attack-table
+attack-table: setup-check
+	@$(MAKE) --no-print-directory $(PARALLEL) all
+	@MX_BUILD=$(BUILD) tests/lab/lab run -- /usr/bin/python3 -m pytest -q -s \
+		-p no:cacheprovider -k packets_are_bounded tests/system/test_attackers.py
 
 docs: $(BUILD)/mxbound docs-bench
 	@$< --options-markdown >$(BUILD)/options.md

@@ -29,7 +29,8 @@ LIMIT_S = 880
 DOMAINS = 2000
 GRACE_S = 8                    # for a part to end by itself when its time is over
 PACKAGES = ("libunbound8", "libhogweed6", "libssl3", "libevent-2.1-7", "libjemalloc2",
-            "unbound", "nsd", "pdns-recursor", "dnsdist", "knot-resolver", "dnsperf", "gcc")
+            "unbound", "nsd", "pdns-recursor", "dnsdist", "knot-resolver", "dnsperf",
+            "postfix-mta-sts-resolver", "gcc")
 BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
 
 

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 import hits
 import latency
 import misses
+import policies
 import routes
+import under_attack
 
 LOOKUP_MAX_NS = 150
 LOCK_MAX_PERCENT = 5
@@ -221,6 +223,18 @@ def latency_missing(results):
     return [] if "Unbound" in results["servers"] else ["Unbound"]
 
 
+def under_attack_rows(results, _):
+    rows = []
+    for attack, ratio in results["ratios"]["mxbound"].items():
+        p99 = results["servers"]["mxbound"][attack]["us"]["p99"]
+        theirs = results["servers"].get("Unbound", {}).get(attack)
+        rows.append(Row(f"hit latency p99 beside attack {attack}", p99, "us",
+                        f"Unbound {theirs['us']['p99']:.0f}" if theirs else "", ratio,
+                        f"<= {under_attack.RATIO_MAX} x quiet",
+                        at_most(ratio, under_attack.RATIO_MAX)))
+    return rows
+
+
 def misses_rows(results, _):
     ours, unbound = (results["servers"].get(name) for name in ("mxbound", "Unbound"))
     cost, computed = results["verify_cost"], results["with_openssl"]
@@ -300,6 +314,31 @@ def routes_missing(results):
     return missing + [f"a quiet machine: {what}" for what in results["disturbed"]]
 
 
+# ---- policies for Postfix ----
+
+def policies_rows(results, _):
+    """Each case beside the peer where that can answer it, else beside the floor."""
+    rows = []
+    for case, ours in results["servers"][policies.OURS].items():
+        peer = policies.PEER if case in results["servers"].get(policies.PEER, {}) \
+            else policies.FLOOR
+        theirs = results["servers"][peer][case]
+        ratio = ours["to_peer" if peer == policies.PEER else "to_floor"]
+        rows.append(Row(f"policies a second, {case}", ours["rate_s"], "/s",
+                        f"{peer} {theirs['rate_s']:.0f}", ratio))
+        rows += [Row(f"a policy, {case}, {words}", ours[key], "us", f"{peer} {theirs[key]:.0f}",
+                     ours[key] / theirs[key])
+                 for words, key in (("p50", "p50_us"), ("p99", "p99_us"), ("CPU", "cpu_us"))]
+    return rows
+
+
+def policies_missing(results):
+    missing = [] if policies.PEER in results["servers"] else [policies.PEER]
+    return missing + [f"right replies of {name}: {one['wrong']} were wrong ({case})"
+                      for name, cases in results["servers"].items()
+                      for case, one in cases.items() if one["wrong"]]
+
+
 # The order matters: lookup's lock is measured by the hit of hits, and memory of
 # the peers stands beside that of the cache.
 PARTS = [
@@ -324,11 +363,17 @@ PARTS = [
     Part("latency", "hits beside misses", 240, script("latency.py"), latency_rows,
          "latency.json", in_lab=True, needs=("open_loop", "cold_zones"),
          missing=latency_missing),
+    Part("under-attack", "hits beside name servers that attack", 240,
+         script("under_attack.py"), under_attack_rows, "under_attack.json", in_lab=True,
+         needs=("open_loop",), missing=latency_missing),
     Part("misses", "cold signed names", 180, script("misses.py"), misses_rows,
          "misses.json", in_lab=True, needs=("cold_zones", "verify_cost"),
          missing=misses_missing),
     Part("routes", "cold mail routes, 30 ms away", 240, script("routes.py"), routes_rows,
          "routes.json", in_lab=True, needs=("cold_zones",), missing=routes_missing),
+    Part("policies", "policies for Postfix", 120, script("policies.py", "--rounds", "3"),
+         policies_rows, "policies.json", in_lab=True,
+         needs=("policies_load", "netstring_echo"), missing=policies_missing),
 ]
 
 

@@ -6,8 +6,9 @@
 #   make bench-readme    the last run's table, into README.md
 #   make bench-programs
 #
-# bench-hits, bench-instructions, bench-latency, bench-misses and bench-routes are in
-# hits.mk and misses.mk; every other part is "make bench ARGS=PART".
+# bench-hits, bench-instructions, bench-latency, bench-misses, bench-routes and
+# bench-policies are in hits.mk, misses.mk and policies.mk; every other part is
+# "make bench ARGS=PART".
 #
 # cache_replay_<policy> is cache_replay.c with another evict.c: what is linked
 # before libcache.a takes the place of the archive's member.
@@ -47,7 +48,7 @@ bench-deps: setup-check
 
 # What cannot be built, as where a library is missing, is named by bench.py when
 # it comes to that part.
-BENCH_ALL = $(BENCH:%=$(BENCH_OUT)/%) $(HITS_PROGRAMS) $(MISSES_PROGRAMS)
+BENCH_ALL = $(BENCH:%=$(BENCH_OUT)/%) $(HITS_PROGRAMS) $(MISSES_PROGRAMS) $(POLICIES_PROGRAMS)
 run_bench = MX_BUILD=$(BUILD) /usr/bin/python3 bench/bench.py
 bench bench-cache: all
 	@$(MAKE) --no-print-directory $(PARALLEL) --keep-going $(BENCH_ALL) || \

@@ -66,14 +66,16 @@ struct mx_route {
 	bool has_own;	       /* a name of ours is among the exchanges */
 	uint16_t own_preference;
 	unsigned host_count;
-	struct host hosts[MX_ROUTE_HOSTS_MAX];
 	enum mx_route_sts_record sts_record;
 	char sts_id[MX_ROUTE_STS_ID_MAX + 1];
 	bool has_policy;
-	struct mx_route_policy policy;
 	uint64_t questions;
-	struct mx_route_result result;
 	struct route_room *room; /* of mx_route_response(), or NULL */
+	/* From here on nothing is written before it is needed: these are many
+	 * pages, and to clear them took longer than the route. */
+	struct host hosts[MX_ROUTE_HOSTS_MAX];
+	struct mx_route_policy policy; /* if has_policy */
+	struct mx_route_result result;
 };
 
 /* A failure, however it came about. */

@@ -1,5 +1,6 @@
 /* route_ask.c - a route from beginning to end, and its questions. See
  * mx_route.h. */
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,10 +23,11 @@ static void give(struct mx_route *route)
 struct mx_route *mx_route_new(const struct mx_route_destination *destination,
 			      const struct mx_route_options *options)
 {
-	struct mx_route *route = calloc(1, sizeof(*route));
+	struct mx_route *route = malloc(sizeof(*route));
 
 	if (route == NULL)
 		return NULL;
+	memset(route, 0, offsetof(struct mx_route, hosts));
 	route->destination = *destination;
 	if (options != NULL)
 		route->options = *options;

@@ -283,7 +283,8 @@ const struct mx_route_result *mx_route_result(struct mx_route *route)
 	ret->sts_record = route->sts_record;
 	memcpy(ret->sts_id, route->sts_id, sizeof(ret->sts_id));
 	ret->has_policy = route->has_policy;
-	ret->sts_mode = route->policy.mode;
+	if (route->has_policy)
+		ret->sts_mode = route->policy.mode;
 	ret->questions = route->questions;
 	put_hosts(route, ret);
 	put_levels(route, ret);

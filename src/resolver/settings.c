@@ -69,6 +69,9 @@ const struct mx_setting mx_settings[] = {
 	{ "harden-below-nxdomain:", "yes", "RFC 8020, for secure data only" },
 	{ "harden-referral-path:", "no", "experimental, many queries more" },
 	{ "val-permissive-mode:", "no", "bogus stays bogus" },
+	{ "val-nsec3-keysize-iterations:", "1024 50 2048 50 4096 50",
+	  "the work that a stranger's zone may ask for; more count as unsigned "
+	  "(RFC 9276 section 3.2), as with other validators; its own is 150" },
 	{ "val-clean-additional:", "no",
 	  "nobody is given extras; to check 100 exchangers' addresses for "
 	  "nothing takes it 3.4 s, because it rests between signatures" },
@@ -77,6 +80,9 @@ const struct mx_setting mx_settings[] = {
 	{ "unwanted-reply-threshold:", "0", "clears caches: CVE-2026-44621" },
 	{ "do-not-query-localhost:", "yes",
 	  "a server named 127.0.0.1 would make us ask ourselves" },
+	{ "do-not-query-address:", "0.0.0.0/8",
+	  "this host as well: a query to it arrives at 127.0.0.1" },
+	{ "do-not-query-address:", "::/128", "the same" },
 	{ "root-key-sentinel:", "yes", "RFC 8509" },
 	{ "trust-anchor-signaling:", "yes", "RFC 8145" },
 

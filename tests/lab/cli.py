@@ -45,6 +45,9 @@ def arguments():
                          help="fraction of UDP queries that get lost, 0 to 1")
         sub.add_argument("--ipv6", choices=("works", "silent", "none"), default="works",
                          help="silent: all IPv6 is a black hole; none: the host has no IPv6")
+        if name != "check":
+            sub.add_argument("--accounts", action="store_true",
+                             help="with all accounts of the machine, not root alone; as root")
         if name == "run":
             sub.add_argument("command", nargs="+")
         if name == "check":
@@ -83,7 +86,8 @@ def run(options, command):
         filter(None, (here, os.environ.get("PYTHONPATH"))))
     try:
         return namespace.enter([sys.executable, "-m", "lab.inside", str(lab_dir),
-                                json.dumps(common), *command])
+                                json.dumps(common), *command],
+                               accounts=getattr(options, "accounts", False))
     finally:
         shutil.rmtree(lab_dir, ignore_errors=True)
 

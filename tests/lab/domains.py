@@ -21,7 +21,7 @@ Nobody listens there.
 import os
 
 from . import sts
-from .mail_key import DIGEST as CERT
+from .mail_key import CA_DIGEST as CA, DIGEST as CERT
 from .table import ROWS, by_name, of_kind, row   # noqa: F401 (for importers)
 
 OTHER = "c0ffee" + "0123456789" * 5 + "abcdef00"    # SHA-256 of what nobody has
@@ -1054,3 +1054,43 @@ for i in range(MANY):
         mx           A     NOERROR  {0}  1
         """.format("secure" if signed else "insecure"),
         sign="nsec" if signed else "no", generated=i > 0)
+
+# --- mail hosts with TLS, for tests that deliver (tests/system/test_postfix.py) ---------------
+
+row("tlsa-ca.lab", "tlsa", "TLSA of a CA (RFC 7672 3.1.2)",
+    f"@ MX 10 mx\nmx A 198.18.45.1\n_25._tcp.mx TLSA 2 1 1 {CA}",
+    "_25._tcp.mx  TLSA  NOERROR  secure  1")
+row("tlsa-ca-name.lab", "tlsa", "the same, and the CA says that the host is another's",
+    f"@ MX 10 mx\nmx A 198.18.45.2\n_25._tcp.mx TLSA 2 1 1 {CA}",
+    "_25._tcp.mx  TLSA  NOERROR  secure  1")
+row("three.lab", "exchangers", "three exchangers with TLSA; at two of them nobody listens",
+    lines("@ MX {i}0 mx{i}\nmx{i} A 198.18.45.1{i}\n_25._tcp.mx{i} TLSA 3 1 1 " + CERT, range(1, 4)),
+    "@            MX    NOERROR  secure  3")
+row("tlsa-spoilt-one.lab", "tlsa", "the first exchanger's TLSA are bogus, the second's are good",
+    f"""
+    @             MX    10 mx1
+    @             MX    20 mx2
+    mx1           A     198.18.45.21
+    mx2           A     198.18.45.22
+    _25._tcp.mx1  TLSA  3 1 1 {CERT}
+    _25._tcp.mx2  TLSA  3 1 1 {CERT}
+    """,
+    """
+    _25._tcp.mx1  TLSA  SERVFAIL  bogus
+    _25._tcp.mx2  TLSA  NOERROR   secure  1
+    """, spoil=["_25._tcp.mx1 TLSA"])
+
+# Policy hosts are at sts.GOOD, where https_policies.py of the system tests has servers; but
+# that of `dead` refuses connections.
+row("sts-mail.lab", "sts", "domains with MTA-STS policies, and mail hosts with good and bad certificates",
+    "\n".join(f"""
+    {name}           MX   10 mx.{name}
+    mx.{name}        A    198.18.45.{31 + i}
+    _mta-sts.{name}  TXT  "v=STSv1; id=1"
+    mta-sts.{name}   A    {sts.REFUSES if name == "dead" else sts.GOOD}
+    """ for i, name in enumerate(("enforce", "wrong", "self", "elsewhere", "testing", "none", "dead"))),
+    """
+    enforce           MX   NOERROR  insecure  1
+    _mta-sts.enforce  TXT  NOERROR  insecure  1
+    mta-sts.enforce   A    NOERROR  insecure  1
+    """, sign="no")

@@ -10,6 +10,8 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 
 SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT}
 GRACE_S = 5                    # for the command to end after a signal
@@ -25,8 +27,8 @@ lab: cannot make a user and network namespace here: {why}
      and kernel.apparmor_restrict_unprivileged_userns.
 """
 
-UNSHARE = ["unshare", "--map-root-user", "--net", "--mount", "--pid", "--fork",
-           "--kill-child", "--mount-proc"]
+UNSHARE = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+ROOT_ALONE = [*UNSHARE, "--map-root-user"]
 
 
 def die_with_parent():
@@ -35,26 +37,61 @@ def die_with_parent():
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS | {signal.SIGCHLD})
 
 
-def available():
+def available(command):
     """None, or why a lab cannot run here."""
     try:
-        done = subprocess.run([*UNSHARE, "true"], capture_output=True, text=True, timeout=10)
+        done = subprocess.run([*command, "true"], capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
     return None if done.returncode == 0 else done.stderr.strip()
 
 
-def enter(command):
+def own_ids(which):
+    """uid_map or gid_map of a namespace that has all ids that we have."""
+    words = Path("/proc/self", which).read_text().split()
+    return "".join(f"{first} {first} {count}\n" for first, count in zip(words[::3], words[2::3]))
+
+
+@contextmanager
+def with_accounts():
+    """The command that runs another in new namespaces with all accounts of the
+    machine. Only root can have these; else it is root alone."""
+    holder = None
+    try:
+        holder = subprocess.Popen(["unshare", "--user", "sh", "-c", "echo; read end"],
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                  stderr=subprocess.DEVNULL)
+        holder.stdout.readline()
+        for which in ("uid_map", "gid_map"):
+            Path(f"/proc/{holder.pid}", which).write_text(own_ids(which))
+        command = ["nsenter", f"--user=/proc/{holder.pid}/ns/user", *UNSHARE]
+        if available(command):
+            command = ROOT_ALONE
+    except OSError:
+        command = ROOT_ALONE
+    try:
+        yield command
+    finally:
+        if holder:
+            holder.communicate()
+
+
+def enter(command, accounts=False):
     """Run command in new namespaces; returns its exit status, 128+N after a
     signal N. It gets a descriptor, LAB_SIGNALS, from which it reads the
     number, as one octet, of every signal sent to us alone."""
-    why = available()
-    if why:
-        sys.stderr.write(HELP.format(why=why))
-        return CANNOT
+    with with_accounts() if accounts else nullcontext(ROOT_ALONE) as unshare:
+        why = available(unshare)
+        if why:
+            sys.stderr.write(HELP.format(why=why))
+            return CANNOT
+        return enter_by(unshare, command)
+
+
+def enter_by(unshare, command):
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS | {signal.SIGCHLD})
     reading, writing = os.pipe()
-    child = subprocess.Popen([*UNSHARE, *command], pass_fds=[reading],
+    child = subprocess.Popen([*unshare, *command], pass_fds=[reading],
                              env={**os.environ, "LAB_SIGNALS": str(reading)},
                              preexec_fn=die_with_parent)
     os.close(reading)

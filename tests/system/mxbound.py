@@ -117,12 +117,13 @@ class Mxbound:
     # -- life --
 
     def start(self):
+        before = len(self.log()) if self.log_file.exists() else 0     # of another start
         with open(self.log_file, "ab") as log:
             self.process = subprocess.Popen(
                 [self.build / "mxbound", "-c", self.file], stderr=log,
                 stdout=log, stdin=subprocess.DEVNULL)
         if self.expect_ready:
-            wait_until(lambda: "ready on" in self.log() or self.ended(),
+            wait_until(lambda: "ready on" in self.log()[before:] or self.ended(),
                        READY_S, "ready")
             assert not self.ended(), self.log()
         return self
@@ -148,7 +149,7 @@ class Mxbound:
         log = self.log()
         self.process = None
         assert not REPORTS.search(log), log
-        assert status == 0, log
+        assert status == 0, f"ended with {status}\n{log}"
         found = re.findall(r"counters:(.*)", log)
         if found:
             self.counters = {k: int(v) for k, v in

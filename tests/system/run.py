@@ -4,6 +4,7 @@
 Most of the time a test waits, for a TTL or for a time-out, so as many labs as
 there are processors, and two more, make short work of them. Each lab has its own
 namespaces; nobody sees another's servers or ports. MX_LABS=1: one after another.
+What needs the machine's accounts has a lab of its own, which has them.
 """
 
 import json
@@ -16,19 +17,21 @@ import tempfile
 import time
 from pathlib import Path
 
-from share import CLAIMS
+from share import ACCOUNTS, CLAIMS
 
 HERE = Path(__file__).resolve().parent
 LAB = HERE.parent / "lab" / "lab"
 CANNOT = 77                      # the lab's word for: not on this machine
 
 
-def start(number, claims, logs, arguments):
-    log = open(logs / f"lab{number}", "w")
-    command = [LAB, "run", "--", sys.executable, "-m", "pytest", "-q",
-               "-p", "no:cacheprovider", "--timeout=180", *arguments, HERE]
+def start(name, claims, logs, arguments, accounts=False):
+    log = open(logs / name, "w")
+    command = [LAB, "run", *(["--accounts"] if accounts else []), "--",
+               sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout=180",
+               *arguments, HERE]
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                            env={**os.environ, CLAIMS: str(claims)})
+                            env={**os.environ, CLAIMS: str(claims),
+                                 **({ACCOUNTS: "1"} if accounts else {})})
 
 
 def report_progress(claims, told):
@@ -74,7 +77,10 @@ def main(arguments):
         claims, logs = Path(folder) / "claims", Path(folder) / "logs"
         claims.mkdir()
         logs.mkdir()
-        labs = [start(n, claims, logs, arguments) for n in range(count)]
+        labs = [start("accounts", claims, logs, arguments, accounts=True)]
+        if count == 1:
+            labs[0].wait()
+        labs += [start(f"lab{n}", claims, logs, arguments) for n in range(count)]
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: [lab.terminate() for lab in labs])
         try:

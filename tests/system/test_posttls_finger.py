@@ -50,7 +50,7 @@ FARMS = {"mx500.lab", "mx500-chatty.lab"}
 ODD_SERVERS = {row.name[:-1] for row in MAIL if row.kind in
                ("lame", "dead", "ipv6", "glueless", "drops", "slow", "transport", "forged")}
 # Exchangers with TLSA of a key that they do not have.
-OTHER_KEY = {"mx.tlsa-other.lab"}
+OTHER_KEY = {"mx.tlsa-other.lab", "mx.tlsa-ca.lab", "mx.tlsa-ca-name.lab"}
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,12 @@
 
 static const struct mx_families both = { true, true };
 
+/* Each row of such an option is one value more. */
+static bool adds(const struct mx_setting *s)
+{
+	return strcmp(s->key, "do-not-query-address:") == 0;
+}
+
 static void table_is_well_formed(void **state)
 {
 	(void)state;
@@ -23,7 +29,8 @@ static void table_is_well_formed(void **state)
 		assert_int_equal(s->key[strlen(s->key) - 1], ':');
 		assert_true(strlen(s->why) > 5);
 		for (size_t j = 0; j < i; j++)
-			assert_string_not_equal(s->key, mx_settings[j].key);
+			assert_true(strcmp(s->key, mx_settings[j].key) != 0 ||
+				    adds(s));
 	}
 }
 
@@ -55,7 +62,7 @@ static void library_takes_each(void **state)
 		if (n > 1 && value[n - 1] == 'm')
 			assert_int_equal(strtoull(got, NULL, 10),
 					 strtoull(value, NULL, 10) << 20);
-		else if (strcmp(got, value) != 0)
+		else if (adds(s) ? !strstr(got, value) : strcmp(got, value) != 0)
 			fail_msg("%s %s: read back as %s", s->key, value, got);
 		free(got);
 	}
