@@ -25,7 +25,7 @@ BUILD := build$(if $(SAN),/$(subst $(comma),-,$(SAN)))$(if $(filter clang%,$(CC)
 
 # Packages of Debian 12: to build, and beyond that to test.
 BUILD_PACKAGES := gcc libc6-dev make libunbound-dev libevent-dev libjemalloc-dev libsodium-dev libjansson-dev \
-	libcurl4-openssl-dev libssl-dev ca-certificates uthash-dev
+	libseccomp-dev libcurl4-openssl-dev libssl-dev ca-certificates uthash-dev
 CHECK_PACKAGES := libcmocka-dev nsd ldnsutils unbound dnsperf bind9-dnsutils \
 	python3 python3-pytest python3-pytest-timeout python3-dnspython python3-jsonschema \
 	iproute2 util-linux procps postfix openssl
@@ -57,8 +57,9 @@ endif
 LDFLAGS_WHOLE = $(filter-out -fno-lto,$(LDFLAGS))
 
 # A layer is a folder; a library holds all of it but its program's main.c.
-LAYERS := base wire mail cache resolver supervisor front admin policy fetcher ctl bench
+LAYERS := base sandbox wire mail cache resolver supervisor front admin policy fetcher ctl bench
 dir_base := src/base
+dir_sandbox := src/sandbox
 dir_wire := src/wire
 dir_mail := src/mail
 dir_cache := cache
@@ -72,11 +73,12 @@ dir_ctl := src/tools/mxboundctl
 dir_bench := src/tools/mxbound-bench
 # What a layer may use, itself included, in link order.
 uses_base := base
+uses_sandbox := sandbox base
 uses_wire := wire base
 uses_mail := mail wire base
 uses_cache := cache base
 uses_resolver := resolver wire base
-uses_supervisor := supervisor base
+uses_supervisor := supervisor sandbox base
 uses_front := front cache resolver mail wire base
 uses_admin := admin front cache resolver mail wire base
 uses_policy := policy admin front cache resolver mail wire base
@@ -85,11 +87,12 @@ uses_ctl := ctl base
 uses_bench := bench mail wire base
 # Libraries from outside that a layer needs.
 libs_base :=
+libs_sandbox := -lseccomp
 libs_wire :=
 libs_mail :=
 libs_cache := -lsodium -ljemalloc
 libs_resolver := -lunbound -levent
-libs_supervisor :=
+libs_supervisor := -lseccomp
 libs_front := -lsodium -ljemalloc -levent_core
 libs_admin := -ljansson
 libs_policy :=
@@ -111,6 +114,10 @@ layer_mxbound-fetcher := fetcher
 layer_mxboundctl := ctl
 layer_mxbound-bench := bench
 ldflags_mxbound-front := $(LDFLAGS_WHOLE)
+# Which its main.c enters; no layer of theirs knows it.
+also_mxbound-front := sandbox
+also_mxbound-resolver := sandbox
+also_mxbound-fetcher := sandbox
 
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -141,8 +148,10 @@ endef
 $(foreach l,$(LAYERS),$(eval $(call layer_rules,$(l))))
 
 define program_rules
-$(BUILD)/$(1): $(patsubst %.c,$(BUILD)/obj/%.o,$(main_$(1))) $(call archives,$(layer_$(1)))
-	$$(call quiet,link)$(CC) $(CFLAGS) $(or $(ldflags_$(1)),$(LDFLAGS)) -o $$@ $$^ $(call outside,$(layer_$(1)))
+$(BUILD)/$(1): $(patsubst %.c,$(BUILD)/obj/%.o,$(main_$(1))) \
+		$(foreach l,$(also_$(1)),$(call archive,$(l))) $(call archives,$(layer_$(1)))
+	$$(call quiet,link)$(CC) $(CFLAGS) $(or $(ldflags_$(1)),$(LDFLAGS)) -o $$@ $$^ \
+		$(call outside,$(layer_$(1))) $(foreach l,$(also_$(1)),$(libs_$(l)))
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program_rules,$(p))))
 
@@ -151,11 +160,16 @@ $(foreach p,$(PROGRAMS),$(eval $(call program_rules,$(p))))
 UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c)) \
 	$(patsubst tests/model/%.c,%,$(wildcard tests/model/model_*.c))
 layer_of = $(word 2,$(subst _, ,$(1)))
+# Where each allocation of ours is made to fail.
+ldflags_test_policy_memory := $(foreach f,malloc calloc realloc reallocarray strdup \
+	asprintf __asprintf_chk open_memstream posix_memalign mallocx,-Wl,--wrap=$(f))
+ldflags_test_policy_calls := -Wl,--wrap=event_base_loop
 define unit_rules
 $(BUILD)/tests/$(1): $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/unit/$(1).c tests/model/$(1).c)) \
 		$(call archives,$(call layer_of,$(1)))
 	@mkdir -p $$(@D)
-	$$(call quiet,link)$(CC) $(CFLAGS) $(LDFLAGS) -o $$@ $$^ $(call outside,$(call layer_of,$(1))) -lcmocka
+	$$(call quiet,link)$(CC) $(CFLAGS) $(LDFLAGS) $(ldflags_$(1)) -o $$@ $$^ \
+		$(call outside,$(call layer_of,$(1))) -lcmocka
 endef
 $(foreach t,$(UNIT),$(eval $(call unit_rules,$(t))))
 

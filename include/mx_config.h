@@ -135,6 +135,8 @@
 	  "keeps these policies across restarts, for as long as they hold; if unset, mta-sts.cache in state-dir if that is set; none: no file at all") \
 	X(user, "user", TEXT, "", 0, 32, "NAME", \
 	  "account to work as when started as root; unset: mxbound if there is such an account, else nobody") \
+	X(sandbox, "sandbox", BOOL, "yes", 0, 0, "yes|no", \
+	  "each process may do what it needs and no more (seccomp, Landlock); no: for debuggers") \
 	X(log_level, "log-level", CHOICE, "notice", 0, 0, "error|warning|notice|info|debug", \
 	  "least important lines to log")
 

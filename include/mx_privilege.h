@@ -13,6 +13,12 @@
  *   root            root        stays root
  *   root            another     becomes it, or error
  *
+ * However it is, a child ends with no capability: none permitted, effective,
+ * inheritable, ambient or in the bounding set (the last where CAP_SETPCAP was
+ * there to begin with), root's included, and with groups that are the
+ * account's. So does a supervisor that is not root, but for
+ * CAP_NET_BIND_SERVICE. no-new-privs is set in all of them.
+ *
  * Threads  call before the first one is started.
  * Errors   logged here, since only here the reason is known; MX_E_CONFIG for
  *          an account that does not exist or cannot be had, MX_E_SYSTEM for
@@ -27,7 +33,7 @@
 #include "mx_config.h"
 #include "mx_error.h"
 
-/* Become the account for good, with all capabilities lost; a parent death
+/* Become the account for good, and lose all capabilities; a parent death
  * signal that was set stays set (the kernel clears it with the ids). */
 enum mx_error mx_drop_privileges(const struct mx_config *config);
 

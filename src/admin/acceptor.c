@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "mx_error.h"
 #include "mx_log.h"
 
 #define ACCEPTS_PER_WAKEUP 16
@@ -29,19 +28,23 @@ static void pause_accepting(struct acceptor *acceptor)
 
 	mx_log_limited(&acceptor->gate, MX_LOG_WARNING, "%s: accept: %s",
 		       acceptor->what, strerror(errno));
+	/* Rather spin than never accept again. */
+	if (evtimer_add(acceptor->resume, &tv) != 0)
+		return;
 	for (unsigned i = 0; i < acceptor->count; i++)
 		event_del(acceptor->readable[i]);
-	evtimer_add(acceptor->resume, &tv);
 }
 
 static void on_resume(evutil_socket_t fd, short what, void *arg)
 {
+	struct timeval tv = { .tv_usec = PAUSE_MS * 1000 };
 	struct acceptor *acceptor = arg;
 
 	(void)fd;
 	(void)what;
 	for (unsigned i = 0; i < acceptor->count; i++)
-		event_add(acceptor->readable[i], NULL);
+		if (event_add(acceptor->readable[i], NULL) != 0)
+			evtimer_add(acceptor->resume, &tv);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -70,21 +73,20 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 
 void acceptor_listen(struct acceptor *acceptor, int fd)
 {
-	struct event *readable =
-		acceptor->count < ACCEPTOR_SOCKETS_MAX ?
-			event_new(acceptor->base, fd, EV_READ | EV_PERSIST,
-				  on_readable, acceptor) :
-			NULL;
+	struct timeval tv = { .tv_usec = PAUSE_MS * 1000 };
+	struct event *readable;
 
-	if (readable && event_add(readable, NULL) == 0) {
-		acceptor->readable[acceptor->count++] = readable;
+	if (acceptor->count == ACCEPTOR_SOCKETS_MAX) {
+		mx_log(MX_LOG_ERROR, "%s: one socket too many", acceptor->what);
+		close(fd);
 		return;
 	}
-	mx_log(MX_LOG_ERROR, "%s: a socket cannot be served: %s",
-	       acceptor->what, mx_error_text(MX_E_NO_MEMORY));
-	if (readable)
-		event_free(readable);
-	close(fd);
+	readable = acceptor->readable[acceptor->count++];
+	event_assign(readable, acceptor->base, fd, EV_READ | EV_PERSIST,
+		     on_readable, acceptor);
+	/* Clients wait at it, whether it is served or not. */
+	if (event_add(readable, NULL) != 0)
+		evtimer_add(acceptor->resume, &tv);
 }
 
 bool acceptor_listens(const struct acceptor *acceptor)
@@ -95,13 +97,20 @@ bool acceptor_listens(const struct acceptor *acceptor)
 void acceptor_stop(struct acceptor *acceptor)
 {
 	for (unsigned i = 0; i < acceptor->count; i++) {
-		int fd = event_get_fd(acceptor->readable[i]);
-
-		event_free(acceptor->readable[i]);
-		close(fd);
+		event_del(acceptor->readable[i]);
+		close(event_get_fd(acceptor->readable[i]));
 	}
 	acceptor->count = 0;
 	event_del(acceptor->resume);
+}
+
+static void free_events(struct acceptor *acceptor)
+{
+	for (unsigned i = 0; i < ACCEPTOR_SOCKETS_MAX; i++)
+		if (acceptor->readable[i])
+			event_free(acceptor->readable[i]);
+	if (acceptor->resume)
+		event_free(acceptor->resume);
 }
 
 struct acceptor *acceptor_new(struct event_base *base, const char *what,
@@ -116,7 +125,15 @@ struct acceptor *acceptor_new(struct event_base *base, const char *what,
 	acceptor->accepted = accepted;
 	acceptor->arg = arg;
 	acceptor->resume = evtimer_new(base, on_resume, acceptor);
-	if (!acceptor->resume) {
+	/* All now, so that none is missing when a socket comes. */
+	bool ok = acceptor->resume != NULL;
+	for (unsigned i = 0; ok && i < ACCEPTOR_SOCKETS_MAX; i++) {
+		acceptor->readable[i] = event_new(base, -1, 0, on_readable,
+						  acceptor);
+		ok = acceptor->readable[i] != NULL;
+	}
+	if (!ok) {
+		free_events(acceptor);
 		free(acceptor);
 		return NULL;
 	}
@@ -126,6 +143,6 @@ struct acceptor *acceptor_new(struct event_base *base, const char *what,
 void acceptor_free(struct acceptor *acceptor)
 {
 	acceptor_stop(acceptor);
-	event_free(acceptor->resume);
+	free_events(acceptor);
 	free(acceptor);
 }

@@ -5,7 +5,9 @@
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <jansson.h>
 #include <poll.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -42,6 +44,7 @@ struct conn {
 	struct event *timer, *more;
 	unsigned in_flight;
 	bool ended; /* what comes is read no more; it goes when it is idle */
+	bool held;  /* so much has come that it is read no further for now */
 	mx_instant touched;
 	TAILQ_HEAD(, pending) pending;
 	TAILQ_ENTRY(conn) link;
@@ -263,6 +266,20 @@ static bool next_line(struct conn *conn, char *line, size_t *ret_len)
 	return true;
 }
 
+/* What is not looked at yet waits on the client's side, past a bound. By hand:
+ * bufferevent_setwatermark() crashes where it gets no memory. */
+static void hold_back(struct conn *conn)
+{
+	bool full = evbuffer_get_length(input(conn)) >= INPUT_MAX;
+
+	if (full && !conn->held) {
+		bufferevent_disable(conn->bev, EV_READ);
+		conn->held = true;
+	} else if (!full && conn->held && !conn->ended) {
+		conn->held = bufferevent_enable(conn->bev, EV_READ) != 0;
+	}
+}
+
 /* So far as bounds allow. May free conn. */
 static void read_lines(struct conn *conn)
 {
@@ -276,6 +293,7 @@ static void read_lines(struct conn *conn)
 		take_line(conn, line, len);
 		lines++;
 	}
+	hold_back(conn);
 	if (lines == LINES_PER_WAKEUP)
 		read_more_soon(conn);
 	else if (conn->ended && idle(conn) &&
@@ -335,7 +353,6 @@ static void on_accepted(struct control *control, int fd)
 	if (!conn->timer || !conn->more || !conn->bev)
 		goto fail;
 	bufferevent_setcb(conn->bev, on_read, on_read, on_event, conn);
-	bufferevent_setwatermark(conn->bev, EV_READ, 0, INPUT_MAX);
 	bufferevent_set_timeouts(conn->bev, NULL, &patience);
 	TAILQ_INSERT_TAIL(&control->all, conn, link);
 	control->open++;
@@ -441,6 +458,9 @@ struct control *control_new(struct event_base *base, struct route_asks *asks,
 	if (!control)
 		return NULL;
 	control->base = base;
+	/* Left alone it would open /dev/urandom, which this process may not,
+	 * and then make do with the time. */
+	json_object_seed(randombytes_random() | 1);
 	TAILQ_INIT(&control->all);
 	control->asks = asks;
 	control->sts = sts;

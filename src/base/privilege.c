@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/securebits.h>
 #include <pwd.h>
 #include <signal.h>
 #include <string.h>
@@ -79,9 +80,23 @@ static enum mx_error find_account(const struct mx_config *config,
 	return MX_OK;
 }
 
-/* Keep only CAP_NET_BIND_SERVICE, or nothing. Inheritable and ambient, so
- * that it is still there after execve of a program without capabilities. */
-static bool reduce_capabilities(bool keep_bind)
+#define BIT(capability) (1u << (capability))
+
+/* Capabilities below 32, which all of ours are; none above. */
+static bool set_capabilities(uint32_t permitted, uint32_t inheritable)
+{
+	struct __user_cap_header_struct head = {
+		.version = _LINUX_CAPABILITY_VERSION_3
+	};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {
+		{ .permitted = permitted, .effective = permitted,
+		  .inheritable = inheritable },
+	};
+
+	return syscall(SYS_capset, &head, data) == 0;
+}
+
+static bool get_permitted(uint32_t *ret)
 {
 	struct __user_cap_header_struct head = {
 		.version = _LINUX_CAPABILITY_VERSION_3
@@ -90,17 +105,45 @@ static bool reduce_capabilities(bool keep_bind)
 
 	if (syscall(SYS_capget, &head, data) != 0)
 		return false;
-	uint32_t bind = keep_bind ? data[0].permitted & 1u << CAP_NET_BIND_SERVICE : 0;
-	memset(data, 0, sizeof data);
-	data[0].permitted = data[0].effective = data[0].inheritable = bind;
-	if (syscall(SYS_capset, &head, data) != 0)
+	*ret = data[0].permitted;
+	return true;
+}
+
+/* No capability is to be had again by executing anything, whoever owns it and
+ * whatever its file says. For this it takes CAP_SETPCAP; who lacks it has
+ * no-new-privs all the same. */
+static void close_sources(void)
+{
+	for (int capability = 0; prctl(PR_CAPBSET_READ, capability) >= 0;
+	     capability++)
+		(void)prctl(PR_CAPBSET_DROP, capability);
+	(void)prctl(PR_SET_SECUREBITS,
+		    SECBIT_NOROOT | SECBIT_NOROOT_LOCKED |
+		    SECBIT_NO_SETUID_FIXUP | SECBIT_NO_SETUID_FIXUP_LOCKED |
+		    SECBIT_KEEP_CAPS_LOCKED);
+}
+
+/* Keep only CAP_NET_BIND_SERVICE, or nothing. Inheritable and ambient, so
+ * that it is still there after execve of a program without capabilities. */
+static bool reduce_capabilities(bool keep_bind)
+{
+	uint32_t permitted;
+
+	if (!get_permitted(&permitted))
 		return false;
+	uint32_t bind = keep_bind ? permitted & BIT(CAP_NET_BIND_SERVICE) : 0;
+	uint32_t close = permitted & BIT(CAP_SETPCAP);
+
+	if (!set_capabilities(bind | close, bind))
+		return false;
+	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	close_sources();
 	/* Without ambient capabilities (before Linux 4.3) only a later bind
 	 * after an upgrade fails, with its own message. */
 	if (bind)
 		(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE,
 			    CAP_NET_BIND_SERVICE, 0, 0);
-	return true;
+	return !close || set_capabilities(bind, bind);
 }
 
 /* What could be undone was not done: ask the kernel rather than trust it. */
@@ -118,6 +161,17 @@ static bool is_final(const struct account *account)
 	       setresuid((uid_t)-1, 0, (uid_t)-1) != 0;
 }
 
+/* As who we are. Root's supervisor keeps what a later configuration, and making
+ * files for other accounts, take; a child needs nothing. */
+static enum mx_error stay(bool keep_bind)
+{
+	if ((keep_bind && geteuid() == 0) || reduce_capabilities(keep_bind))
+		return MX_OK;
+	mx_log(MX_LOG_ERROR, "user: cannot give up capabilities: %s",
+	       strerror(errno));
+	return MX_E_SYSTEM;
+}
+
 static enum mx_error become(const struct account *account, bool keep_bind)
 {
 	int death_signal = 0;
@@ -125,7 +179,7 @@ static enum mx_error become(const struct account *account, bool keep_bind)
 	const char *step = NULL;
 
 	(void)prctl(PR_GET_PDEATHSIG, &death_signal);
-	(void)prctl(PR_SET_KEEPCAPS, keep_bind ? 1 : 0);
+	(void)prctl(PR_SET_KEEPCAPS, 1); /* until all is closed */
 
 	/* The list of groups first: it is what fails in a user namespace, and
 	 * then nothing has been changed yet. All of the account's, since a
@@ -139,7 +193,7 @@ static enum mx_error become(const struct account *account, bool keep_bind)
 		mx_log(keep_bind ? MX_LOG_NOTICE : MX_LOG_INFO,
 		       "user: cannot become \"%s\" here (%s: %s); staying root",
 		       account->name, step, strerror(errno));
-		return MX_OK;
+		return stay(keep_bind);
 	}
 	if (!step && setresuid(account->uid, account->uid, account->uid) != 0)
 		step = "setresuid";
@@ -173,9 +227,13 @@ static enum mx_error drop(const struct mx_config *config, bool keep_bind)
 	struct account account;
 	enum mx_error err = find_account(config, &account);
 
-	if (err != MX_OK || !account.change)
+	if (err != MX_OK)
 		return err;
-	return become(&account, keep_bind);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+		mx_log(MX_LOG_ERROR, "user: no-new-privs: %s", strerror(errno));
+		return MX_E_SYSTEM;
+	}
+	return account.change ? become(&account, keep_bind) : stay(keep_bind);
 }
 
 enum mx_error mx_drop_privileges(const struct mx_config *config)

@@ -64,7 +64,7 @@ static void ask_again(struct mx_lookups *l, const struct mx_key *key,
 		deadlines_arm(l, now);
 }
 
-static void arm_refresh(struct mx_lookups *l, mx_instant now)
+void lookups_refresh_arm(struct mx_lookups *l, mx_instant now)
 {
 	mx_instant at = refreshes_next(l->refreshes);
 
@@ -90,7 +90,7 @@ void lookups_refresh_due(evutil_socket_t fd, short what, void *arg)
 		ask_again(l, &refresh->key, now);
 		free(refresh);
 	}
-	arm_refresh(l, now);
+	lookups_refresh_arm(l, now);
 }
 
 void lookups_refresh(struct mx_lookups *l, const struct mx_key *key,
@@ -102,5 +102,5 @@ void lookups_refresh(struct mx_lookups *l, const struct mx_key *key,
 			   mx_clock_wall_ms()))
 		mx_count(l->counters, refreshes_dropped, 1);
 	if (refreshes_next(l->refreshes) < first)
-		arm_refresh(l, now);
+		lookups_refresh_arm(l, now);
 }

@@ -204,6 +204,9 @@ void lookups_free(struct mx_lookups *lookups);
 /* A new pair to a resolver: what was in flight there is asked again. The
  * descriptor is owned from here on. */
 void lookups_channel(struct mx_lookups *lookups, unsigned resolver, int fd);
+/* Several times a second: timers and pairs for which there was no memory are
+ * seen to again, so that no deadline is missed for long and no resolver lost. */
+void lookups_beat(struct mx_lookups *lookups);
 /* A hit with mx_found.refresh. */
 void lookups_refresh(struct mx_lookups *lookups, const struct mx_key *key,
 		     const struct mx_found *found, mx_instant now);
@@ -301,6 +304,7 @@ struct worker {
 	int command_in, command_out;
 	_Atomic uint32_t beats;
 	_Atomic bool ended;
+	_Atomic bool failed; /* a socket that it was given is not served */
 	bool draining;
 	mx_instant drain_until;
 	struct selftest *selftest;

@@ -12,6 +12,16 @@ void lookups_channel(struct mx_lookups *l, unsigned resolver, int fd)
 		mx_log(MX_LOG_ERROR, "pair to an unknown resolver %u", resolver);
 }
 
+void lookups_beat(struct mx_lookups *l)
+{
+	for (unsigned i = 0; i < l->resolver_count; i++)
+		upstream_beat(l->upstream[i]);
+	if (!event_pending(l->timer, EV_TIMEOUT, NULL))
+		deadlines_arm(l, mx_clock_now());
+	if (!event_pending(l->refresh_timer, EV_TIMEOUT, NULL))
+		lookups_refresh_arm(l, mx_clock_now());
+}
+
 struct mx_lookups *lookups_new(struct event_base *base,
 			       const struct mx_config *config,
 			       struct mx_cache *cache, struct mx_limits *limits,

@@ -156,6 +156,7 @@ bool stale_find(struct mx_lookups *l, const struct mx_key *key, bool full,
 void lookups_ask_again(struct mx_lookups *lookups, unsigned resolver);
 /* Event: what has run out is asked again, so many at a time. */
 void lookups_refresh_due(evutil_socket_t fd, short what, void *arg);
+void lookups_refresh_arm(struct mx_lookups *l, mx_instant now);
 
 /* ---- ahead.c ---- */
 
@@ -182,6 +183,8 @@ void upstream_free(struct upstream *up);
 /* Take a new descriptor in place of the old one, whose last answers are read
  * first. */
 void upstream_connect(struct upstream *up, int fd);
+/* Now and then: what there was no memory for is tried again. */
+void upstream_beat(struct upstream *up);
 /* Whether there is a resolver, as far as is known. */
 bool upstream_there(const struct upstream *up);
 /* Whether it takes no more for now, or is not there. */

@@ -3,6 +3,7 @@
  * The main thread listens to the supervisor and hands on what it sends; the
  * workers do all else. It never connects to anything: only the resolvers do. */
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include "mx_handover.h"
 #include "mx_log.h"
 #include "mx_privilege.h"
+#include "mx_sandbox.h"
 
 #define SERVICE_SILENT_MS 3000
 
@@ -40,10 +42,35 @@ struct front {
 	 * others than before. */
 	uint32_t *beats;
 	mx_instant *beat_at;
-	bool going, draining;
+	bool going, draining, failed;
 };
 
 /* ---- what the supervisor sends ---- */
+
+/* The folder of a file, in room for it; NULL for none. */
+static const char *folder_of(const char *file, char room[PATH_MAX])
+{
+	const char *slash = file ? strrchr(file, '/') : NULL;
+	size_t len = slash ? (size_t)(slash - file) : 0;
+
+	if (!file || len >= PATH_MAX)
+		return NULL;
+	if (len == 0)
+		return slash ? "/" : ".";
+	memcpy(room, file, len);
+	room[len] = '\0';
+	return room;
+}
+
+static void enter_sandbox(const struct mx_config *config)
+{
+	char cache[PATH_MAX], policies[PATH_MAX];
+
+	mx_sandbox_enter(config, &(struct mx_sandbox){
+		.role = MX_SANDBOX_FRONT,
+		.folders = { folder_of(mx_config_snapshot_file(config), cache),
+			     folder_of(mx_config_sts_file(config), policies) } });
+}
 
 static enum mx_error configure(struct front *front, int fd)
 {
@@ -57,7 +84,10 @@ static enum mx_error configure(struct front *front, int fd)
 	mx_log_init("mxbound-front",
 		    (enum mx_log_level)front->config.log_level);
 	front->snapshot = snapshot_new(&front->config);
-	return mx_drop_privileges(&front->config);
+	err = mx_drop_privileges(&front->config);
+	if (err == MX_OK)
+		enter_sandbox(&front->config);
+	return err;
 }
 
 enum { SERVICE_CONTROL, SERVICE_POLICY, SERVICE_FETCHER };
@@ -332,6 +362,14 @@ static bool all_ended(const struct front *front)
 	return true;
 }
 
+static bool any_failed(const struct front *front)
+{
+	for (unsigned i = 0; i < front->worker_count; i++)
+		if (atomic_load(&front->workers[i]->failed))
+			return true;
+	return false;
+}
+
 /* A service that gives way to all others may get no turn for a while on a busy
  * machine, on which the workers use a lot of time: that is no spin. */
 static mx_instant silence_allowed(const struct worker *worker)
@@ -374,6 +412,11 @@ static void on_heart(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (front->draining && all_ended(front)) {
+		event_base_loopbreak(front->base);
+		return;
+	}
+	if (any_failed(front)) {
+		front->failed = true;
 		event_base_loopbreak(front->base);
 		return;
 	}
@@ -543,7 +586,7 @@ int main(int argc, char **argv)
 	if (front.base && receive_until_go(&front) == MX_OK) {
 		say_ready(&front);
 		serve(&front);
-		status = EXIT_SUCCESS;
+		status = front.failed ? EXIT_FAILURE : EXIT_SUCCESS;
 	}
 	tear_down(&front);
 	return status;

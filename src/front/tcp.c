@@ -145,6 +145,13 @@ static mx_instant ends_at(const struct conn *conn)
 	return at;
 }
 
+/* Not at once: a query or an answer is in the middle of its way. */
+static void break_off(struct conn *conn)
+{
+	conn->broken = true;
+	event_active(conn->more, 0, 0);
+}
+
 /* Look again then, and at least every so often: the timer is not moved at
  * each query or when pressure begins, so it must not sleep through a shorter
  * time-out. */
@@ -165,7 +172,8 @@ static void arm(struct conn *conn)
 		wait = 1;
 	tv.tv_sec = wait / 1000;
 	tv.tv_usec = wait % 1000 * 1000;
-	evtimer_add(conn->timer, &tv);
+	if (evtimer_add(conn->timer, &tv) != 0)
+		break_off(conn); /* it would stay for ever */
 }
 
 /* What was queued when the mark was set must be gone in time, so that a peer
@@ -199,13 +207,6 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 }
 
 /* ---- replies ---- */
-
-/* Not at once: a query or an answer is in the middle of its way. */
-static void break_off(struct conn *conn)
-{
-	conn->broken = true;
-	event_active(conn->more, 0, 0);
-}
 
 static void put_reply(struct conn *conn, const uint8_t *reply, size_t len)
 {
@@ -310,13 +311,16 @@ static bool full(const struct conn *conn)
 }
 
 /* Read no further while full: the peer's window closes, and its queries wait
- * on its side. */
+ * on its side. So they do while a longest query is there, which is a whole one;
+ * libevent's own mark for that, bufferevent_setwatermark(), crashes where it
+ * gets no memory. */
 static void set_reading(struct conn *conn)
 {
-	if (full(conn) || conn->ended)
+	if (full(conn) || conn->ended ||
+	    evbuffer_get_length(input(conn)) >= INPUT_MAX)
 		bufferevent_disable(conn->bev, EV_READ);
-	else
-		bufferevent_enable(conn->bev, EV_READ);
+	else if (bufferevent_enable(conn->bev, EV_READ) != 0)
+		break_off(conn);
 }
 
 static void serve(struct conn *conn)
@@ -462,8 +466,8 @@ static bool conn_new(struct tcp *tcp, int fd,
 	TAILQ_INSERT_TAIL(&tcp->all, conn, link);
 	tcp->open++;
 	bufferevent_setcb(conn->bev, on_read, on_written, on_event, conn);
-	bufferevent_setwatermark(conn->bev, EV_READ, 0, INPUT_MAX);
-	bufferevent_enable(conn->bev, EV_READ | EV_WRITE);
+	if (bufferevent_enable(conn->bev, EV_READ | EV_WRITE) != 0)
+		break_off(conn);
 	arm(conn);
 	return true;
 }
@@ -494,8 +498,9 @@ static void pause_accepting(struct tcp_listener *listener)
 	mx_log_limited(&gate, MX_LOG_WARNING,
 		       "cannot accept TCP connections for now: %s; raise the limit on open files or lower tcp-connections-max",
 		       strerror(errno));
-	event_del(listener->readable);
-	evtimer_add(listener->resume, &tv);
+	/* Rather spin than never accept again. */
+	if (evtimer_add(listener->resume, &tv) == 0)
+		event_del(listener->readable);
 }
 
 static void on_resume(evutil_socket_t fd, short what, void *arg)
@@ -504,8 +509,8 @@ static void on_resume(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (!listener->tcp->stopped)
-		event_add(listener->readable, NULL);
+	if (!listener->tcp->stopped && event_add(listener->readable, NULL) != 0)
+		timer_start(listener->resume, ACCEPT_PAUSE_MS);
 }
 
 static void on_connection(evutil_socket_t fd, short what, void *arg)

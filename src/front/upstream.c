@@ -21,6 +21,7 @@ struct upstream {
 	struct event_base *base;
 	unsigned resolver;
 	int fd; /* -1: no resolver now */
+	int unwatched; /* an end that there was no memory to watch; or -1 */
 	struct event *readable, *writable;
 	/* A client's question does not wait behind those nobody waits for. */
 	TAILQ_HEAD(unsent, mx_question) unsent, unsent_late;
@@ -36,7 +37,9 @@ static void disconnect(struct upstream *up)
 	up->readable = up->writable = NULL;
 	if (up->fd >= 0)
 		close(up->fd);
-	up->fd = -1;
+	if (up->unwatched >= 0)
+		close(up->unwatched);
+	up->fd = up->unwatched = -1;
 }
 
 static void say_malformed(size_t len, enum mx_error err)
@@ -77,7 +80,9 @@ static void read_answers(struct upstream *up, int limit)
 	while (limit > 0) {
 		ssize_t got = recv(fd, up->buf, sizeof(up->buf), 0);
 
-		if (got < 0 && errno == EAGAIN)
+		/* Nothing is there, or cannot be taken now: it stays. */
+		if (got < 0 && (errno == EAGAIN || errno == ENOBUFS ||
+				errno == ENOMEM))
 			return;
 		limit--;
 		/* A resolver that died with questions unread: said once, and
@@ -176,7 +181,7 @@ struct upstream *upstream_new(struct mx_lookups *owner, struct event_base *base,
 	up->owner = owner;
 	up->base = base;
 	up->resolver = resolver;
-	up->fd = -1;
+	up->fd = up->unwatched = -1;
 	TAILQ_INIT(&up->unsent);
 	TAILQ_INIT(&up->unsent_late);
 	return up;
@@ -190,6 +195,28 @@ void upstream_free(struct upstream *up)
 	free(up);
 }
 
+/* If there is no memory for it, again at the next beat: nobody sends another
+ * pair as long as both processes live. */
+static void watch(struct upstream *up, int fd)
+{
+	static struct mx_log_gate gate;
+
+	up->fd = fd;
+	up->readable = event_new(up->base, fd, EV_READ | EV_PERSIST,
+				 on_readable, up);
+	up->writable = event_new(up->base, fd, EV_WRITE, on_writable, up);
+	if (up->readable && up->writable &&
+	    event_add(up->readable, NULL) == 0) {
+		send_unsent(up);
+		return;
+	}
+	mx_log_limited(&gate, MX_LOG_ERROR,
+		       "cannot watch the pair to a resolver; trying again");
+	up->fd = -1;
+	disconnect(up);
+	up->unwatched = fd;
+}
+
 void upstream_connect(struct upstream *up, int fd)
 {
 	if (up->fd >= 0)
@@ -198,16 +225,19 @@ void upstream_connect(struct upstream *up, int fd)
 	/* While nothing can be sent: what is asked again, and what callbacks
 	 * add to it, is queued, and thus seen to have been dealt with. */
 	lookups_ask_again(up->owner, up->resolver);
-	up->fd = fd;
-	up->readable = event_new(up->base, fd, EV_READ | EV_PERSIST,
-				 on_readable, up);
-	up->writable = event_new(up->base, fd, EV_WRITE, on_writable, up);
-	if (!up->readable || !up->writable || event_add(up->readable, NULL)) {
-		mx_log(MX_LOG_ERROR, "cannot watch the pair to a resolver");
-		disconnect(up);
-		return;
-	}
-	send_unsent(up);
+	watch(up, fd);
+}
+
+void upstream_beat(struct upstream *up)
+{
+	int fd = up->unwatched;
+
+	up->unwatched = -1;
+	if (fd >= 0)
+		watch(up, fd);
+	else if (up->fd >= 0 && first_unsent(up) &&
+		 !event_pending(up->writable, EV_WRITE, NULL))
+		send_unsent(up);
 }
 
 bool upstream_there(const struct upstream *up)

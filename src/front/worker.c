@@ -33,6 +33,7 @@ static void on_heart(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	lookups_beat(worker->lookups);
 	atomic_fetch_add_explicit(&worker->beats, 1, memory_order_relaxed);
 }
 
@@ -86,6 +87,15 @@ static void drain(struct worker *worker)
 	event_add(worker->drain, &tv);
 }
 
+/* Clients would wait at it in vain, so the front is started anew. */
+static void cannot_serve(struct worker *worker, const char *what, int fd)
+{
+	mx_log(MX_LOG_ERROR, "worker %u cannot serve one more %s socket",
+	       worker->index, what);
+	close(fd);
+	atomic_store(&worker->failed, true);
+}
+
 static void add_udp(struct worker *worker, int fd)
 {
 	struct udp *udp = worker->udp_count < UDP_MAX ? udp_new(worker, fd)
@@ -95,9 +105,7 @@ static void add_udp(struct worker *worker, int fd)
 		worker->udp[worker->udp_count++] = udp;
 		return;
 	}
-	mx_log(MX_LOG_ERROR, "worker %u cannot serve one more UDP socket",
-	       worker->index);
-	close(fd);
+	cannot_serve(worker, "UDP", fd);
 }
 
 /* From the first resolver on, by one worker for all. */
@@ -123,12 +131,8 @@ static void obey(struct worker *worker, const struct worker_command *command)
 		add_udp(worker, command->fd);
 		break;
 	case WORKER_TCP:
-		if (!tcp_listen(worker->tcp, command->fd)) {
-			mx_log(MX_LOG_ERROR,
-			       "worker %u cannot serve one more TCP socket",
-			       worker->index);
-			close(command->fd);
-		}
+		if (!tcp_listen(worker->tcp, command->fd))
+			cannot_serve(worker, "TCP", command->fd);
 		break;
 	case WORKER_SERVICE:
 		serve(worker, &worker->services[command->index], command->fd);
@@ -210,7 +214,8 @@ static void *run(void *arg)
 		give_way();
 	else
 		ask_for_short_turns();
-	event_base_dispatch(worker->base);
+	if (event_base_dispatch(worker->base) != 0)
+		atomic_store(&worker->failed, true);
 	atomic_store(&worker->ended, true);
 	return NULL;
 }
@@ -240,8 +245,10 @@ static struct event_base *new_base(void)
 					       PRIORITY_CLIENTS);
 	base = event_base_new_with_config(config);
 	event_config_free(config);
-	if (base)
-		event_base_priority_init(base, PRIORITIES);
+	if (base && event_base_priority_init(base, PRIORITIES) != 0) {
+		event_base_free(base);
+		return NULL;
+	}
 	return base;
 }
 

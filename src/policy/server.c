@@ -41,6 +41,7 @@ struct conn {
 	bool ended;	/* what comes is read no more; it goes when it is idle */
 	bool confused;	/* it sends what is no request, */
 	bool lingering; /* and has had its last reply */
+	bool held; /* so much has come that it is read no further for now */
 	bool lost; /* a reply, for want of memory: all later ones go with it */
 	mx_instant partial_since; /* 0: no request has only begun */
 	TAILQ_HEAD(, pending) pending; /* in order */
@@ -354,6 +355,20 @@ static bool next_request(struct conn *conn)
 	return false;
 }
 
+/* What is not looked at yet waits on the client's side, past a bound. By hand:
+ * bufferevent_setwatermark() crashes where it gets no memory. */
+static void hold_back(struct conn *conn)
+{
+	bool full = evbuffer_get_length(input(conn)) >= 2 * SOCKETMAP_INPUT_MAX;
+
+	if (full && !conn->held) {
+		bufferevent_disable(conn->bev, EV_READ);
+		conn->held = true;
+	} else if (!full && conn->held && !conn->lost) {
+		conn->held = bufferevent_enable(conn->bev, EV_READ) != 0;
+	}
+}
+
 /* So far as bounds allow. May free conn. */
 static void read_requests(struct conn *conn)
 {
@@ -365,6 +380,7 @@ static void read_requests(struct conn *conn)
 		taken++;
 	if (conn->confused)
 		evbuffer_drain(input(conn), evbuffer_get_length(input(conn)));
+	hold_back(conn);
 	if (taken == REQUESTS_PER_WAKEUP)
 		event_active(conn->more, 0, 0);
 	else
@@ -425,7 +441,6 @@ static void on_accepted(struct policy_server *server, int fd)
 	if (!conn->timer || !conn->more || !conn->bev)
 		goto fail;
 	bufferevent_setcb(conn->bev, on_read, on_read, on_event, conn);
-	bufferevent_setwatermark(conn->bev, EV_READ, 0, 2 * SOCKETMAP_INPUT_MAX);
 	bufferevent_set_timeouts(conn->bev, NULL, &patience);
 	TAILQ_INSERT_TAIL(&server->all, conn, link);
 	server->open++;

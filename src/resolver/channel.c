@@ -100,7 +100,10 @@ static bool queue_datagram(struct channel *channel, const struct iovec part[2])
 		       part[1].iov_len);
 	w->len = len;
 	if (TAILQ_EMPTY(&channel->queue)) {
-		event_add(channel->writable, NULL);
+		if (event_add(channel->writable, NULL) != 0) {
+			free(w); /* nobody would ever send it */
+			return false;
+		}
 		event_del(channel->readable);
 	}
 	TAILQ_INSERT_TAIL(&channel->queue, w, next);
@@ -108,10 +111,12 @@ static bool queue_datagram(struct channel *channel, const struct iovec part[2])
 	return true;
 }
 
+/* It passes, while the pair lasts as long as both processes do. */
 static bool would_block(int error)
 {
-	/* ENOBUFS: memory is short for a datagram of 64 KiB just now. */
-	return error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS;
+	/* Memory is short for a datagram of 64 KiB just now. */
+	return error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS ||
+	       error == ENOMEM;
 }
 
 static ssize_t send_parts(int fd, const struct iovec *part, size_t count)
@@ -245,8 +250,9 @@ static void writable(evutil_socket_t fd, short what, void *arg)
 		channel->queue_octets -= w->len;
 		free(w);
 	}
-	event_del(channel->writable);
-	event_add(channel->readable, NULL);
+	/* It is called again at once if nothing could be read any more. */
+	if (event_add(channel->readable, NULL) == 0)
+		event_del(channel->writable);
 }
 
 /* ---- questions ---- */
@@ -387,8 +393,7 @@ static void readable(evutil_socket_t fd, short what, void *arg)
 		struct mx_channel_question q;
 		enum mx_error err;
 
-		if (n < 0 && (errno == EINTR || errno == EAGAIN ||
-			      errno == EWOULDBLOCK))
+		if (n < 0 && (errno == EINTR || would_block(errno)))
 			return;
 		/* An empty datagram looks like the end of file; nobody sends
 		 * one, and a front that does gets a closed channel. */

@@ -24,6 +24,7 @@
 #include "mx_handover.h"
 #include "mx_log.h"
 #include "mx_privilege.h"
+#include "mx_sandbox.h"
 #include "mx_wire.h"
 #include "resolver.h"
 
@@ -421,6 +422,33 @@ static unsigned outgoing_range(void)
 	return room < OUTGOING_RANGE_MIN ? OUTGOING_RANGE_MIN : (unsigned)room;
 }
 
+/* libunbound reads it itself, when its first context is made. */
+static const char *certificates(const struct mx_config *config)
+{
+	for (size_t i = 0; i < config->resolver_option.count; i++) {
+		char key[MX_RESOLVER_OPTION_KEY_MAX];
+		const char *value;
+
+		if (mx_resolver_option_parse(config->resolver_option.at[i], key,
+					     &value) &&
+		    strcmp(key, "tls-cert-bundle") == 0)
+			return value;
+	}
+	return NULL;
+}
+
+static void enter_sandbox(const struct resolver *r)
+{
+	const struct mx_config *c = &r->config;
+
+	mx_sandbox_enter(c, &(struct mx_sandbox){
+		.role = MX_SANDBOX_RESOLVER,
+		/* Of no use beside an anchor of the operator's. */
+		.folders[0] = c->state_dir && c->state_dir[0] && r->anchors.fd < 0 ?
+			c->state_dir : NULL,
+		.file = certificates(c) });
+}
+
 static bool take_config(struct resolver *r, int fd)
 {
 	char error[MX_CONFIG_ERROR_MAX];
@@ -440,6 +468,7 @@ static bool take_config(struct resolver *r, int fd)
 		r->status = EXIT_CONFIG; /* it has said why */
 		return false;
 	}
+	enter_sandbox(r);
 	return true;
 }
 

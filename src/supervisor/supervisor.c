@@ -15,6 +15,7 @@
 #include "generation.h"
 #include "mx_log.h"
 #include "mx_privilege.h"
+#include "mx_sandbox.h"
 #include "takeover.h"
 
 /* How often children are judged. */
@@ -534,6 +535,8 @@ static bool begin(struct supervisor *s, struct mx_config *config)
 
 	s->current = prepare(config, &s->programs, old);
 	if (s->current) {
+		mx_sandbox_enter(&s->current->config, &(struct mx_sandbox){
+			.role = MX_SANDBOX_SUPERVISOR });
 		s->other = old;
 		if (old)
 			s->current->phase_until = mx_clock_now() + TAKEOVER_MAX_MS;

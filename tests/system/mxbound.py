@@ -109,6 +109,8 @@ class Mxbound:
             text = LAB_OPTIONS.format(hints=os.environ["LAB_ROOT_HINTS"],
                                       anchor=os.environ["LAB_TRUST_ANCHOR"],
                                       control=self.control)
+            if "MX_SANDBOX" in os.environ:
+                text += f"sandbox: {os.environ['MX_SANDBOX']}\n"
             lines += [line for line in text.splitlines()
                       if line.split(":", 1)[0] not in keys
                       or line.startswith("resolver-option")]

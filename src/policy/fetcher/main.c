@@ -22,6 +22,7 @@
 #include "mx_handover.h"
 #include "mx_log.h"
 #include "mx_privilege.h"
+#include "mx_sandbox.h"
 
 #define EXIT_CONFIG 2
 /* Handshakes and certificates are work that nobody's mail waits for. */
@@ -140,6 +141,8 @@ static bool take_config(struct fetcher *f, int fd)
 		return false;
 	}
 	/* From here on no file is opened. */
+	mx_sandbox_enter(&f->config, &(struct mx_sandbox){
+		.role = MX_SANDBOX_FETCHER });
 	return true;
 }
 
