@@ -52,6 +52,13 @@ enum mx_fetch_result { MX_FETCH_RESULTS(X) };
 /* The last of the table is what the front says of a fetcher that is gone; no
  * fetcher says it of itself. */
 
+/* Where more is asked than goes on at a time, a fetch that has gone on for that
+ * long makes way, the oldest first, or else a few dozen hosts that send nothing
+ * would keep all others waiting for the whole timeout. The front asks later
+ * than the fetcher would, so that neither has to know the other's clock. */
+#define MX_FETCH_YOUNG_MS(timeout_ms) ((timeout_ms) / 10) /* the fetcher's */
+#define MX_FETCH_OLD_MS(timeout_ms) ((timeout_ms) / 8)	  /* the front's */
+
 struct mx_fetch_address {
 	uint8_t family;	    /* 4 or 6 */
 	uint8_t octets[16]; /* in network order; 4 of them for IPv4 */

@@ -8,6 +8,7 @@
 #include <sys/queue.h>
 #include <unistd.h>
 
+#include "mx_clock.h"
 #include "mx_log.h"
 
 /* So that a flood of them does not keep the thread from all else. */
@@ -20,6 +21,7 @@ struct fetch {
 	TAILQ_ENTRY(fetch) next;
 	struct fetches *owner;
 	uint32_t id;
+	mx_instant started;
 	/* NULL: cancelled. It stays until it ends, since the fetcher goes on
 	 * with it and has no more room than we count. */
 	fetch_done *done;
@@ -33,7 +35,7 @@ struct fetches {
 	uint64_t timeout_ms;
 	int fd; /* -1: no fetcher */
 	struct event *readable;
-	struct fetch_list flight;
+	struct fetch_list flight; /* oldest first */
 	unsigned count;
 	uint32_t next_id;
 	uint8_t buf[MX_FETCH_ANSWER_MAX + 1]; /* what is longer is seen as such */
@@ -237,9 +239,25 @@ void fetches_set_timeout(struct fetches *fetches, uint64_t timeout_ms)
 	fetches->timeout_ms = timeout_ms;
 }
 
+/* Whether the one that the fetcher would end for another is old enough. Those
+ * before it have made way already. */
+static bool oldest_makes_way(const struct fetches *fetches)
+{
+	unsigned ending = fetches->count - FETCHES_MAX;
+	const struct fetch *fetch = TAILQ_FIRST(&fetches->flight);
+
+	if (ending == FETCHES_MAX)
+		return false;
+	while (ending-- > 0)
+		fetch = TAILQ_NEXT(fetch, next);
+	return mx_clock_now() - fetch->started >=
+	       (mx_instant)MX_FETCH_OLD_MS(fetches->timeout_ms);
+}
+
 bool fetches_room(const struct fetches *fetches)
 {
-	return fetches->fd >= 0 && fetches->count < FETCHES_MAX;
+	return fetches->fd >= 0 && (fetches->count < FETCHES_MAX ||
+				    oldest_makes_way(fetches));
 }
 
 /* ---- one fetch ---- */
@@ -309,6 +327,7 @@ static struct fetch *add(struct fetches *fetches, fetch_done *done, void *arg)
 		return NULL;
 	}
 	fetch->owner = fetches;
+	fetch->started = mx_clock_now();
 	fetch->done = done;
 	fetch->arg = arg;
 	TAILQ_INSERT_TAIL(&fetches->flight, fetch, next);

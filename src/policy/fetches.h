@@ -15,7 +15,9 @@
  *          all in flight end as FETCHER_GONE. Callbacks may start and cancel
  *          fetches, but not free the whole.
  * Bounds   FETCHES_MAX at a time, cancelled ones included until the fetcher is
- *          done with them; of addresses MX_FETCH_ADDRESSES_MAX are used.
+ *          done with them, and as many again whose end, which makes way for
+ *          others (MX_FETCH_OLD_MS), is still to be heard; of addresses
+ *          MX_FETCH_ADDRESSES_MAX are used.
  * Threads  all of it in the loop of the thread that answers policies;
  *          fetches_new() and fetches_free() while the loop does not run.
  */
@@ -39,6 +41,7 @@ void fetches_free(struct fetches *fetches); /* NULL is fine; callbacks of what
 void fetches_connect(struct fetches *fetches, int fd);
 /* How long a fetch may take, by default FETCH_MS: what the fetcher was told. */
 void fetches_set_timeout(struct fetches *fetches, uint64_t timeout_ms);
+/* For one more; time alone may make it (MX_FETCH_OLD_MS). */
 bool fetches_room(const struct fetches *fetches);
 
 struct fetch;

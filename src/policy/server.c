@@ -355,6 +355,12 @@ static bool next_request(struct conn *conn)
 	return false;
 }
 
+/* Of who is not understood, only to be thrown away (linger()). */
+static bool may_come(const struct conn *conn)
+{
+	return !conn->lost && (!conn->ended || conn->confused);
+}
+
 /* What is not looked at yet waits on the client's side, past a bound. By hand:
  * bufferevent_setwatermark() crashes where it gets no memory. */
 static void hold_back(struct conn *conn)
@@ -364,7 +370,7 @@ static void hold_back(struct conn *conn)
 	if (full && !conn->held) {
 		bufferevent_disable(conn->bev, EV_READ);
 		conn->held = true;
-	} else if (!full && conn->held && !conn->lost) {
+	} else if (!full && conn->held && may_come(conn)) {
 		conn->held = bufferevent_enable(conn->bev, EV_READ) != 0;
 	}
 }

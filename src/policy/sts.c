@@ -329,7 +329,7 @@ static void wait_for_room(struct work *work)
 	work->room_until = mx_clock_now() + STS_ROOM_WAIT_MS;
 	TAILQ_INSERT_TAIL(&sts->rooms, work, by_room);
 	if (!evtimer_pending(sts->room_timer, NULL))
-		timer_start(sts->room_timer, STS_ROOM_WAIT_MS);
+		timer_start(sts->room_timer, STS_ROOM_LOOK_MS);
 }
 
 static void on_fetched(void *arg, const struct mx_fetch_answer *answer)
@@ -412,7 +412,7 @@ static void leave_room(struct work *work)
 	work->step = STEP_FETCH;
 }
 
-/* A fetch has ended: whoever waits longest has its place. */
+/* A fetch has ended, or one may make way: whoever waits longest has its place. */
 static void take_turns(struct sts *sts)
 {
 	struct work *work;
@@ -432,12 +432,13 @@ static void on_room_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	take_turns(sts);
 	while ((work = TAILQ_FIRST(&sts->rooms)) && work->room_until <= now) {
 		leave_room(work);
 		fail(work, MX_STS_FAILED_NO_FETCHER, "", 0);
 	}
 	if (work)
-		timer_start(sts->room_timer, work->room_until - now);
+		timer_start(sts->room_timer, STS_ROOM_LOOK_MS);
 }
 
 /* ---- the policy host's addresses ---- */
@@ -445,15 +446,16 @@ static void on_room_timer(evutil_socket_t fd, short what, void *arg)
 static void have_addresses(struct work *work)
 {
 	const struct address_lookup *a = work->addresses;
+	struct sts *sts = work->sts;
 
-	if (a[0].count + a[1].count > 0 && !fetches_room(work->sts->fetches))
-		wait_for_room(work);
-	else if (a[0].count + a[1].count > 0)
-		start_fetch(work);
-	else
+	if (a[0].count + a[1].count == 0)
 		fail(work, a[0].failed || a[1].failed ? MX_STS_FAILED_ADDRESS :
 							MX_FETCH_NO_ADDRESS,
 		     "", 0);
+	else if (TAILQ_EMPTY(&sts->rooms) && fetches_room(sts->fetches))
+		start_fetch(work);
+	else
+		wait_for_room(work);
 }
 
 static void on_address(void *arg, const struct mx_lookup_result *result)

@@ -42,7 +42,9 @@
  * this and the route. */
 #define STS_WAIT_MS 75000
 #define STS_REFETCH_WAIT_MS 3000
-#define STS_ROOM_WAIT_MS 5000
+/* Longer than it takes until what goes on makes way (MX_FETCH_OLD_MS). */
+#define STS_ROOM_WAIT_MS 10000
+#define STS_ROOM_LOOK_MS 500
 
 #define STS_RETRY_FIRST_MS 300000 /* RFC 8461 section 3.3 */
 #define STS_RETRY_MOST_MS 3600000

@@ -340,6 +340,12 @@ static void rules_of_sts(void **state)
 		{ "36: DANE fails for now at one host", "a.test",
 		  SIGNED_MX PLAIN("1") HOST("2", "F"), ENFORCE,
 		  "temp (mta-sts-tlsa-unknown)" },
+		{ "36: what one host says of it is bogus", "a.test",
+		  SIGNED_MX PLAIN("1") HOST("2", "B " GOOD), ENFORCE,
+		  "temp (mta-sts-tlsa-unknown)" },
+		{ "21: bogus, and no policy: Postfix skips that host", "a.test",
+		  SIGNED_MX PLAIN("1") HOST("2", "B " GOOD), NULL,
+		  "dane (tlsa-unknown)" },
 		{ "36: and MX is not secure", "a.test",
 		  UNSIGNED_MX PLAIN("1") HOST("2", "F"), ENFORCE, SECURE },
 		{ "36: MX fails", "a.test", "a.test MX F\n", ENFORCE,
@@ -426,6 +432,43 @@ static void nothing_known_yet(void **state)
 	mx_route_free(route);
 }
 
+/* Time is up when all is known but the TLSA of one host: no MTA-STS policy in
+ * their place (RFC 8461 section 2), and nothing in the clear. */
+static void tlsa_not_known_yet(void **state)
+{
+	static const char *world = SIGNED_MX PLAIN("1") PLAIN("2");
+	static struct mx_route_policy sts;
+	struct mx_route_destination d;
+	struct mx_route_question q[8];
+	struct mx_name last;
+	unsigned count;
+	bool left = false;
+
+	(void)state;
+	assert_true(mx_route_policy_read(ENFORCE, strlen(ENFORCE), &sts));
+	assert_int_equal(mx_name_from_text("_25._tcp.mx2.test", &last), MX_OK);
+	assert_true(mx_route_destination_read("a.test", &d));
+	struct mx_route *route = mx_route_new(&d, NULL);
+
+	while ((count = mx_route_next(route, q, 8)) > 0)
+		for (unsigned i = 0; i < count; i++) {
+			if (mx_name_equal(&q[i].qname, &last))
+				left = true;
+			else
+				world_tell(route, &q[i].qname, q[i].qtype,
+					   world);
+		}
+	assert_true(left);
+	struct mx_policy policy = mx_policy_decide(mx_route_result(route), &sts);
+
+	assert_int_equal(policy.verdict, MX_POLICY_TEMP);
+	assert_int_equal(policy.reason, MX_POLICY_WHY_STS_TLSA_UNKNOWN);
+	policy = mx_policy_decide(mx_route_result(route), NULL);
+	assert_int_equal(policy.verdict, MX_POLICY_DANE);
+	assert_int_equal(policy.reason, MX_POLICY_WHY_TLSA_UNKNOWN);
+	mx_route_free(route);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -436,6 +479,7 @@ int main(void)
 		cmocka_unit_test(tlsrpt_attributes),
 		cmocka_unit_test(longest_policy),
 		cmocka_unit_test(nothing_known_yet),
+		cmocka_unit_test(tlsa_not_known_yet),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

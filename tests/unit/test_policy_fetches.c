@@ -238,6 +238,34 @@ static void no_more_than_so_many(void **state)
 	assert_int_equal(heard.times, 1);
 }
 
+/* One that takes long makes way: the fetcher ends it, and until that is heard it
+ * is one more. */
+static void old_ones_make_way(void **state)
+{
+	(void)state;
+	struct heard old = { 0 }, young = { 0 };
+	uint32_t oldest;
+
+	for (unsigned i = 0; i < FETCHES_MAX; i++)
+		assert_non_null(start("a.lab", &old));
+	assert_false(fetches_room(fetches));
+	fetches_set_timeout(fetches, 0); /* so they are old at once */
+	assert_non_null(start("b.lab", &young));
+	oldest = take_id();
+	for (unsigned i = 0; i < FETCHES_MAX - 1; i++)
+		take_id();
+	say(oldest, MX_FETCH_TIMEOUT, "");
+	say(take_id(), MX_FETCH_OK, "");
+	run();
+	assert_int_equal(old.times, 1);
+	assert_int_equal(young.times, 1);
+	/* A fetcher that never says so does not have us ask for ever. */
+	for (unsigned i = 0; i < FETCHES_MAX + 1; i++)
+		assert_non_null(start("c.lab", &young));
+	assert_false(fetches_room(fetches));
+	assert_null(start("c.lab", &young));
+}
+
 /* The fetcher goes on with it, so its place is not free yet. */
 static void cancelled(void **state)
 {
@@ -461,6 +489,7 @@ int main(void)
 		TEST(domains_that_cannot_be_asked),
 		TEST(answers_in_any_order),
 		TEST(no_more_than_so_many),
+		TEST(old_ones_make_way),
 		TEST(cancelled),
 		TEST(fetcher_ends),
 		TEST(start_after_its_end),

@@ -689,6 +689,33 @@ static void fetches_are_bounded(void **state)
 	sts_world_end(&s);
 }
 
+/* Room comes without a fetch's end, too: where one has taken long. Who comes
+ * then does not go before those that wait. */
+static void room_is_looked_for(void **state)
+{
+	static struct call calls[2], late;
+	struct sts_world s;
+
+	(void)state;
+	sts_world_begin(&s, NULL);
+	sts_fetch_max = 1;
+	start_many(&s, calls, 2);
+	assert_int_equal(sts_fetch_count, 1);
+	sts_fetch_max = 2;
+	call_ask(&s, &late);
+	assert_int_equal(sts_fetch_count, 1);
+	world_pass(&s.w, STS_ROOM_LOOK_MS);
+	assert_int_equal(sts_fetch_count, 2);
+	assert_string_equal(sts_fetches[1].domain, "d1.example.");
+	fetch_ends(0, MX_FETCH_OK, ENFORCE);
+	assert_string_equal(sts_fetches[2].domain, "a.example.");
+	fetch_ends(1, MX_FETCH_OK, ENFORCE);
+	fetch_ends(2, MX_FETCH_OK, ENFORCE);
+	assert_true(calls[0].has_policy && calls[1].has_policy &&
+		    late.has_policy);
+	sts_world_end(&s);
+}
+
 static void domains_are_bounded(void **state)
 {
 	static struct call calls[STS_DOMAINS_MAX + 1];
@@ -864,6 +891,44 @@ static void a_lost_record_comes_back(void **state)
 	sts_world_end(&s);
 }
 
+/* A policy from what is now the future: how old it is nobody knows. */
+static void a_clock_set_back_refreshes(void **state)
+{
+	struct sts_world s;
+	struct call call;
+
+	(void)state;
+	sts_world_begin(&s, NULL);
+	call_fetch(&s, &call, MX_FETCH_OK, ENFORCE);
+	world_wall_ahead_ms -= 5 * DAY;
+	world_pass(&s.w, STS_LOOK_MS);
+	dns_answers(&s.w);
+	assert_int_equal(sts_fetch_count, 1); /* it is only just there */
+	world_pass(&s.w, MINUTE);
+	dns_answers(&s.w);
+	assert_int_equal(sts_fetch_count, 2);
+	fetch_ends(1, MX_FETCH_OK, ENFORCE);
+	call_ask(&s, &call);
+	assert_int_equal(call.answer.expires_ms, mx_clock_wall_ms() + 10ll * DAY);
+	sts_world_end(&s);
+}
+
+/* The front that comes next does it. */
+static void no_refresh_once_stopped(void **state)
+{
+	struct sts_world s;
+	struct call call;
+
+	(void)state;
+	sts_world_begin(&s, NULL);
+	call_fetch(&s, &call, MX_FETCH_OK, ENFORCE);
+	sts_stop(s.sts);
+	world_pass(&s.w, DAY);
+	dns_answers(&s.w);
+	assert_int_equal(sts_fetch_count, 1);
+	sts_world_end(&s);
+}
+
 static void refreshes_are_bounded(void **state)
 {
 	static struct call calls[14];
@@ -1010,12 +1075,15 @@ int main(void)
 		cmocka_unit_test(failures_are_logged),
 		cmocka_unit_test(the_log_is_not_flooded),
 		cmocka_unit_test(fetches_are_bounded),
+		cmocka_unit_test(room_is_looked_for),
 		cmocka_unit_test(domains_are_bounded),
 		cmocka_unit_test(it_ends_at_any_step),
 		cmocka_unit_test(used_policies_are_refreshed),
 		cmocka_unit_test(half_of_max_age),
 		cmocka_unit_test(no_record_at_refresh),
 		cmocka_unit_test(a_lost_record_comes_back),
+		cmocka_unit_test(a_clock_set_back_refreshes),
+		cmocka_unit_test(no_refresh_once_stopped),
 		cmocka_unit_test(refreshes_are_bounded),
 		cmocka_unit_test(a_restart_keeps_it),
 		cmocka_unit_test(it_is_written_soon),

@@ -246,6 +246,47 @@ static void octets_in_between(void **state)
 	free(octets);
 }
 
+/* Whole, and yet nothing that any record or domain can say. */
+static void whole_and_no_policy(void **state)
+{
+	static const struct {
+		const char *domain, *id;
+		size_t loaded;
+	} cases[] = {
+		{ "d.example", "20260101", 1 },
+		{ "d.example", "2026 0101", 0 },
+		{ "d.example", "2026;0101", 0 },
+		{ "d.example", "", 0 },
+		{ "_d.example", "20260101", 0 },
+		{ ".", "20260101", 0 },
+	};
+	struct mx_route_policy policy;
+	struct mx_name n;
+	static const char text[] = "version: STSv1\nmode: enforce\n"
+				   "mx: mx.example\nmax_age: 86400\n";
+
+	(void)state;
+	assert_true(mx_route_policy_read(text, strlen(text), &policy));
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct sts_store *from = sts_store_new(), *to = sts_store_new();
+		struct sts_file_loaded loaded;
+		uint8_t *octets;
+		size_t len;
+
+		assert_int_equal(mx_name_from_text(cases[i].domain, &n), MX_OK);
+		assert_non_null(sts_store_put(from, &n, cases[i].id, &policy,
+					      WALL, at(0)));
+		octets = sts_file_make(from, &len);
+		assert_int_equal(sts_file_take(octets, len, to, at(0), &loaded),
+				 STS_FILE_READ);
+		assert_int_equal(loaded.loaded, cases[i].loaded);
+		assert_int_equal(loaded.refused, 1 - cases[i].loaded);
+		free(octets);
+		sts_store_free(from);
+		sts_store_free(to);
+	}
+}
+
 /* ---- on the disk ---- */
 
 static char folder[] = "/tmp/mxbound-sts-XXXXXX";
@@ -328,6 +369,7 @@ int main(void)
 		cmocka_unit_test(the_store_goes_first),
 		cmocka_unit_test(cut_anywhere),
 		cmocka_unit_test(any_octet_wrong),
+		cmocka_unit_test(whole_and_no_policy),
 		cmocka_unit_test(octets_in_between),
 		cmocka_unit_test(written_and_read),
 		cmocka_unit_test(no_file_of_ours),

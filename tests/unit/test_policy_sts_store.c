@@ -244,6 +244,17 @@ static void a_flood_pushes_out_no_used_policy(void **state)
 	sts_store_free(store);
 }
 
+/* A newer policy of a domain that mail goes to all the time is that, too. */
+static void a_new_policy_stays_kept(void **state)
+{
+	struct sts_store *store = sts_store_new();
+
+	(void)state;
+	sts_store_use(store, put(store, "a.example", at(0)), at(STS_AGAIN_MS));
+	assert_true(put(store, "a.example", at(STS_AGAIN_MS))->policy->kept);
+	sts_store_free(store);
+}
+
 /* Where all are in use, new ones have a tenth of the room and no more. */
 static void a_flood_has_a_tenth(void **state)
 {
@@ -362,6 +373,7 @@ int main(void)
 		cmocka_unit_test(max_age_has_a_least),
 		cmocka_unit_test(a_failure_leaves_the_policy),
 		cmocka_unit_test(a_flood_pushes_out_no_used_policy),
+		cmocka_unit_test(a_new_policy_stays_kept),
 		cmocka_unit_test(a_flood_has_a_tenth),
 		cmocka_unit_test(octets_are_bounded),
 		cmocka_unit_test(all_are_walked_while_some_go),

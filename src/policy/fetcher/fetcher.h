@@ -64,6 +64,7 @@ void transfers_remove(struct transfers *transfers, CURL *easy);
 
 /* ---- jobs.c: fetches ---- */
 
+/* At a time; what is older than MX_FETCH_YOUNG_MS makes way for more. */
 #define JOBS_MAX 64u
 
 struct jobs_config {

@@ -565,10 +565,24 @@ void jobs_free(struct jobs *jobs)
 	free(jobs);
 }
 
+/* What takes long ends where another has no room. */
+static void make_way(struct jobs *jobs)
+{
+	struct job *oldest = TAILQ_FIRST(&jobs->list);
+	uint64_t timeout_ms = jobs->config.timeout_ms;
+
+	if (jobs->count < JOBS_MAX ||
+	    timeout_ms - left_ms(oldest) < MX_FETCH_YOUNG_MS(timeout_ms))
+		return;
+	note(oldest, MX_FETCH_TIMEOUT, "it took long, and others waited");
+	finish(oldest);
+}
+
 void jobs_start(struct jobs *jobs, const struct mx_fetch_request *request)
 {
 	struct job *job = NULL;
 
+	make_way(jobs);
 	if (jobs->count < JOBS_MAX)
 		job = calloc(1, sizeof *job);
 	if (!job) {
