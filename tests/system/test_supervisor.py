@@ -251,7 +251,8 @@ def test_control_socket_is_handed_over(bed):
 
 
 def test_wildcard_and_address_of_one_port(bed):
-    bed.write(listen=[f"0.0.0.0@{bed.port}", f"127.0.0.1@{bed.port}"])
+    bed.write(listen=[f"0.0.0.0@{bed.port}", f"127.0.0.1@{bed.port}"],
+              access_control=OTHERS)
     bed.start()
     assert bed.counts()["udp"] == 4
 
@@ -305,7 +306,7 @@ def test_second_instance(bed):
 
 
 def test_address_of_another_machine(bed):
-    bed.write(listen=[f"192.0.2.1@{bed.port}"])
+    bed.write(listen=[f"192.0.2.1@{bed.port}"], access_control=OTHERS)
     bed.start(ready=False)
     assert bed.end() == 1
     assert "this machine does not have that address" in bed.log()
@@ -920,7 +921,7 @@ def test_other_addresses(bed):
     second = free_port()
     bed.start()
     bed.write(listen=[f"127.0.0.1@{bed.port}", f"127.0.0.1@{second}",
-                      f"0.0.0.0@{bed.port}"])
+                      f"0.0.0.0@{bed.port}"], access_control=OTHERS)
     with Load(bed):
         take_over(bed)
     assert bed.ask("hello", port=second)
