@@ -10,7 +10,9 @@
 #   make fuzz TIME=60    each fuzz target for that long (clang)
 #   make bench           figures beside the floor and the peers (bench-deps first)
 #   make libmxroute      the route engine as a library for other programs
-#   make docs            README's table of options, from the program
+#   make docs            what README and manual pages say of options, from the program
+#   make install         PREFIX=/usr/local DESTDIR= and uninstall, the same way
+#   make dist            build/mxbound-VERSION.tar.gz, of the sources
 #   make clean
 #
 # Everywhere: CC=clang, V=1 to see the commands, WERROR=1 to stop at warnings.
@@ -46,6 +48,20 @@ LDFLAGS += -fsanitize=$(SAN)
 CPPFLAGS += -DMX_SANITIZED=1
 endif
 LDFLAGS += -pthread -Wl,-z,relro,-z,now
+
+PREFIX ?= /usr/local
+SBINDIR ?= $(PREFIX)/sbin
+BINDIR ?= $(PREFIX)/bin
+MANDIR ?= $(PREFIX)/share/man
+DOCDIR ?= $(PREFIX)/share/doc/mxbound
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+SYSCONFDIR ?= $(if $(filter /usr /usr/local,$(PREFIX)),/etc,$(PREFIX)/etc)
+# mxbound finds its other programs in ../libexec/mxbound, wherever that is; to
+# have them elsewhere, name the folder here when it is built.
+LIBEXECDIR ?= $(PREFIX)/libexec/mxbound
+ifneq ($(origin LIBEXECDIR),file)
+CPPFLAGS += -DMX_LIBEXECDIR='"$(LIBEXECDIR)"'
+endif
 # The front is optimised as a whole when it is linked: a hit goes through a
 # dozen small functions of four layers. Objects hold plain code too, which is
 # what all else is linked from, so that only one link takes long.
@@ -235,7 +251,6 @@ $(BUILD)/example-route: docs/example-route.c include/mx_route.h include/mx_answe
 	$(call quiet,link)$(CC) $(PIC_CFLAGS) $(LDFLAGS) -Iinclude -o $@ $< \
 		-L$(BUILD) -lmxroute -Wl,-rpath,'$$ORIGIN'
 
-PREFIX ?= /usr/local
 install-libmxroute: libmxroute
 	install -d $(DESTDIR)$(PREFIX)/include/mxbound $(DESTDIR)$(PREFIX)/lib/pkgconfig \
 		$(DESTDIR)$(PREFIX)/share/man/man3
@@ -245,6 +260,10 @@ install-libmxroute: libmxroute
 	ln -sf libmxroute.so.0 $(DESTDIR)$(PREFIX)/lib/libmxroute.so
 	install -m 644 $(BUILD)/libmxroute.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig
 	install -m 644 docs/libmxroute.3 $(DESTDIR)$(PREFIX)/share/man/man3
+
+# ---- install, uninstall, dist ----
+
+include dist/install.mk
 
 # ---- set up, run, test ----
 
