@@ -308,14 +308,20 @@ attack-table: setup-check
 	@MX_BUILD=$(BUILD) tests/lab/lab run -- /usr/bin/python3 -m pytest -q -s \
 		-p no:cacheprovider -k packets_are_bounded tests/system/test_attackers.py
 
-docs: $(BUILD)/mxbound
-	@$< --options-markdown >$(BUILD)/options.md
+# What a program prints (2), between the marks in a document (1).
+define refresh
+	@$(2) >$(BUILD)/made.txt
 	@awk 'FNR == NR { table = table $$0 "\n"; next } \
-	     /^<!-- options: end -->/ { inside = 0 } \
+	     /^(<!--|[.][\\]") options: end/ { inside = 0 } \
 	     !inside { print } \
-	     /^<!-- options: begin -->/ { inside = 1; printf "\n%s\n", table }' \
-		$(BUILD)/options.md README.md >$(BUILD)/README.md
-	@cp $(BUILD)/README.md README.md
+	     /^(<!--|[.][\\]") options: begin/ { inside = 1; printf "%s", table }' \
+		$(BUILD)/made.txt $(1) >$(BUILD)/made.doc
+	@cp $(BUILD)/made.doc $(1)
+endef
+docs: $(BUILD)/mxbound
+	$(call refresh,README.md,{ echo; $< --options-markdown; echo; })
+	$(call refresh,docs/mxbound.conf.5,$< --options-man)
+	$(call refresh,docs/mxbound.8,$< --usage-man)
 
 clean:
 	rm -rf build

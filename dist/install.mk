@@ -14,7 +14,7 @@ INSTALLED := \
 	$(foreach p,$(HELPERS),$(call row,$(BUILD)/$(p),$(LIBEXECDIR),755)) \
 	$(foreach p,$(COMMANDS),$(call row,$(BUILD)/$(p),$(BINDIR),755)) \
 	$(foreach m,$(MANUALS),$(call row,$(m),$(MANDIR)/man$(subst .,,$(suffix $(m))),644)) \
-	$(foreach u,$(wildcard dist/*.service.in dist/*.socket), \
+	$(foreach u,$(wildcard dist/*.service.in), \
 		$(call row,$(u:dist/%.in=$(BUILD)/%),$(UNITDIR),644)) \
 	$(foreach f,$(wildcard dist/examples/*),$(call row,$(f),$(DOCDIR)/examples,644)) \
 	$(foreach f,$(wildcard README.md LICENSE docs/*.md docs/*.json),$(call row,$(f),$(DOCDIR),644)) \
@@ -24,14 +24,15 @@ INSTALLED := \
 LIBMXROUTE := include/mxbound/mx_route.h include/mxbound/mx_answer.h lib/libmxroute.a \
 	lib/libmxroute.so.0 lib/libmxroute.so lib/pkgconfig/libmxroute.pc
 
-$(BUILD)/%.service: dist/%.service.in
+# Anew each time: PREFIX may be another.
+UNITS := $(patsubst dist/%.in,$(BUILD)/%,$(wildcard dist/*.service.in))
+.PHONY: $(UNITS)
+$(UNITS): $(BUILD)/%.service: dist/%.service.in
 	@mkdir -p $(@D)
 	@sed 's|@sbindir@|$(SBINDIR)|; s|@sysconfdir@|$(SYSCONFDIR)|' $< >$@
 
-# Anew each time: PREFIX may be another.
-.PHONY: $(patsubst dist/%.in,$(BUILD)/%,$(wildcard dist/*.service.in))
 .PHONY: install uninstall
-install: all install-libmxroute $(patsubst dist/%.in,$(BUILD)/%,$(wildcard dist/*.service.in))
+install: all install-libmxroute $(UNITS)
 	@set -e; for row in $(foreach r,$(INSTALLED),'$(r)'); do \
 		from=$${row%%|*}; rest=$${row#*|}; \
 		install -D -m "$${rest#*|}" "$$from" "$(DESTDIR)$${rest%%|*}"; done
