@@ -29,7 +29,7 @@ BUILD_PACKAGES := gcc libc6-dev make libunbound-dev libevent-dev libjemalloc-dev
 	libseccomp-dev libcurl4-openssl-dev libssl-dev ca-certificates uthash-dev
 CHECK_PACKAGES := libcmocka-dev nsd ldnsutils unbound dnsperf bind9-dnsutils \
 	python3 python3-pytest python3-pytest-timeout python3-dnspython python3-jsonschema \
-	iproute2 util-linux procps postfix openssl
+	iproute2 util-linux procps postfix openssl mandoc
 
 VERSION := 0.1.0
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \

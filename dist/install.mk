@@ -16,6 +16,7 @@ INSTALLED := \
 	$(foreach m,$(MANUALS),$(call row,$(m),$(MANDIR)/man$(subst .,,$(suffix $(m))),644)) \
 	$(foreach u,$(wildcard dist/*.service.in), \
 		$(call row,$(u:dist/%.in=$(BUILD)/%),$(UNITDIR),644)) \
+	dist/mxbound.sysusers|$(PREFIX)/lib/sysusers.d/mxbound.conf|644 \
 	$(foreach f,$(wildcard dist/examples/*),$(call row,$(f),$(DOCDIR)/examples,644)) \
 	$(foreach f,$(wildcard README.md LICENSE docs/*.md docs/*.json),$(call row,$(f),$(DOCDIR),644)) \
 	$(foreach f,$(wildcard dist/completion/*.bash), \
