@@ -146,7 +146,7 @@ def test_release_builds_itself(tmp_path):
 @pytest.mark.parametrize("page", MANUALS, ids=lambda p: p.name)
 def test_manual_is_clean(page):
     checked = 0
-    for tool in (["mandoc", "-Tlint"], ["groff", "-man", "-ww", "-z", "-Tutf8"]):
+    for tool in (["mandoc", "-Tlint", "-Wwarning"], ["groff", "-man", "-ww", "-z", "-Tutf8"]):
         if shutil.which(tool[0]):
             done = subprocess.run([*tool, page], text=True, capture_output=True)
             assert done.stdout + done.stderr == ""
