@@ -12,6 +12,8 @@
 #   make libmxroute      the route engine as a library for other programs
 #   make docs            README's table of options, shells' completion, options in
 #                        manual pages: all from the programs
+#   make install         PREFIX=/usr/local DESTDIR= and uninstall, the same way
+#   make dist            build/mxbound-VERSION.tar.gz, of the sources
 #   make clean
 #
 # Everywhere: CC=clang, V=1 to see the commands, WERROR=1 to stop at warnings.
@@ -28,7 +30,7 @@ BUILD_PACKAGES := gcc libc6-dev make libunbound-dev libevent-dev libjemalloc-dev
 	libseccomp-dev libcurl4-openssl-dev libssl-dev ca-certificates uthash-dev
 CHECK_PACKAGES := libcmocka-dev nsd ldnsutils unbound dnsperf bind9-dnsutils \
 	python3 python3-pytest python3-pytest-timeout python3-dnspython python3-jsonschema \
-	iproute2 util-linux procps postfix openssl
+	iproute2 util-linux procps postfix openssl mandoc
 
 VERSION := 0.1.0
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
@@ -47,6 +49,20 @@ LDFLAGS += -fsanitize=$(SAN)
 CPPFLAGS += -DMX_SANITIZED=1
 endif
 LDFLAGS += -pthread -Wl,-z,relro,-z,now
+
+PREFIX ?= /usr/local
+SBINDIR ?= $(PREFIX)/sbin
+BINDIR ?= $(PREFIX)/bin
+MANDIR ?= $(PREFIX)/share/man
+DOCDIR ?= $(PREFIX)/share/doc/mxbound
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+SYSCONFDIR ?= $(if $(filter /usr /usr/local,$(PREFIX)),/etc,$(PREFIX)/etc)
+# mxbound finds its other programs in ../libexec/mxbound, wherever that is; to
+# have them elsewhere, name the folder here when it is built.
+LIBEXECDIR ?= $(PREFIX)/libexec/mxbound
+ifneq ($(origin LIBEXECDIR),file)
+CPPFLAGS += -DMX_LIBEXECDIR='"$(LIBEXECDIR)"'
+endif
 # The front is optimised as a whole when it is linked: a hit goes through a
 # dozen small functions of four layers. Objects hold plain code too, which is
 # what all else is linked from, so that only one link takes long.
@@ -239,7 +255,6 @@ $(BUILD)/example-route: docs/example-route.c include/mx_route.h include/mx_answe
 	$(call quiet,link)$(CC) $(PIC_CFLAGS) $(LDFLAGS) -Iinclude -o $@ $< \
 		-L$(BUILD) -lmxroute -Wl,-rpath,'$$ORIGIN'
 
-PREFIX ?= /usr/local
 install-libmxroute: libmxroute
 	install -d $(DESTDIR)$(PREFIX)/include/mxbound $(DESTDIR)$(PREFIX)/lib/pkgconfig \
 		$(DESTDIR)$(PREFIX)/share/man/man3
@@ -249,6 +264,10 @@ install-libmxroute: libmxroute
 	ln -sf libmxroute.so.0 $(DESTDIR)$(PREFIX)/lib/libmxroute.so
 	install -m 644 $(BUILD)/libmxroute.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig
 	install -m 644 docs/libmxroute.3 $(DESTDIR)$(PREFIX)/share/man/man3
+
+# ---- install, uninstall, dist ----
+
+include dist/install.mk
 
 # ---- set up, run, test ----
 
@@ -293,26 +312,26 @@ attack-table: setup-check
 	@MX_BUILD=$(BUILD) tests/lab/lab run -- /usr/bin/python3 -m pytest -q -s \
 		-p no:cacheprovider -k packets_are_bounded tests/system/test_attackers.py
 
-docs: $(BUILD)/mxbound $(BUILD)/mxboundctl docs-bench
-	@$< --options-markdown >$(BUILD)/options.md
+# What a program prints (2), between the marks in a document (1).
+define refresh
+	@$(2) >$(BUILD)/made.txt
 	@awk 'FNR == NR { table = table $$0 "\n"; next } \
-	     /^<!-- options: end -->/ { inside = 0 } \
+	     /^(<!--|[.][\\]") options: end/ { inside = 0 } \
 	     !inside { print } \
-	     /^<!-- options: begin -->/ { inside = 1; printf "\n%s\n", table }' \
-		$(BUILD)/options.md README.md >$(BUILD)/README.md
-	@cp $(BUILD)/README.md README.md
+	     /^(<!--|[.][\\]") options: begin/ { inside = 1; printf "%s", table }' \
+		$(BUILD)/made.txt $(1) >$(BUILD)/made.doc
+	@cp $(BUILD)/made.doc $(1)
+endef
+docs: $(BUILD)/mxbound $(BUILD)/mxboundctl docs-bench
+	$(call refresh,README.md,{ echo; $< --options-markdown; echo; })
+	$(call refresh,docs/mxbound.conf.5,$< --options-man)
+	$(call refresh,docs/mxbound.8,$< --usage-man)
 	@mkdir -p dist/completion
 	@$(BUILD)/mxboundctl --completion bash >dist/completion/mxboundctl.bash
 	@$(BUILD)/mxboundctl --completion zsh >dist/completion/_mxboundctl
 
 docs-bench: $(BUILD)/mxbound-bench
-	@$< --options-man >$(BUILD)/options.man
-	@awk 'FNR == NR { rows = rows $$0 "\n"; next } \
-	     /^\.\\" options: end/ { inside = 0 } \
-	     !inside { print } \
-	     /^\.\\" options: begin/ { inside = 1; printf "%s", rows }' \
-		$(BUILD)/options.man docs/mxbound-bench.1 >$(BUILD)/mxbound-bench.1
-	@cp $(BUILD)/mxbound-bench.1 docs/mxbound-bench.1
+	$(call refresh,docs/mxbound-bench.1,$< --options-man)
 
 # ---- the program that measures, alone: it needs no mxbound ----
 .PHONY: install-mxbound-bench

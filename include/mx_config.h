@@ -200,10 +200,12 @@ enum mx_error mx_config_write(const struct mx_config *config, int fd);
 enum mx_error mx_config_read(struct mx_config *ret, int fd,
 			     char error[MX_CONFIG_ERROR_MAX]);
 
-/* Tables for people: --help's part on options, and the README's. */
+/* Tables for people: --help's part on options, the README's, and that of the
+ * manual page, in the man macros. */
 #include <stdio.h>
 void mx_config_help(FILE *out);
 void mx_config_markdown(FILE *out);
+void mx_config_man(FILE *out);
 /* The lines of the settings that are not the default. */
 void mx_config_changes(const struct mx_config *config, FILE *out);
 

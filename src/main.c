@@ -19,7 +19,7 @@
 
 enum { EXIT_RUNTIME = 1, EXIT_USAGE = 2 };
 
-enum task { RUN, CHECK, HELP, VERSION, MARKDOWN };
+enum task { RUN, CHECK, HELP, VERSION, MARKDOWN, MAN_CONF, MAN_PROGRAM };
 
 struct command {
 	enum task task;
@@ -28,16 +28,37 @@ struct command {
 	size_t set_count;
 };
 
-enum { OPT_SET = 256, OPT_CHECK, OPT_HELP, OPT_VERSION, OPT_MARKDOWN };
+enum { OPT_SET = 256, OPT_CHECK, OPT_HELP, OPT_VERSION, OPT_MARKDOWN,
+       OPT_MAN_CONF, OPT_MAN_PROGRAM };
+
+/* One row an option: the parser's table, --help and mxbound(8) are made of it.
+ *    short, long, value (NULL: takes none), code, what it does */
+#define OPTIONS(X) \
+	X('c', "config", "FILE", 'c', "read settings from FILE, lines of \"KEY: VALUE\"") \
+	X(0, "set", "KEY=VALUE", OPT_SET, "set one; it replaces what FILE says. Repeatable") \
+	X(0, "check-config", NULL, OPT_CHECK, "say whether the settings are right, start nothing") \
+	X('h', "help", NULL, OPT_HELP, "this text") \
+	X('V', "version", NULL, OPT_VERSION, "version and how it was built")
+
+static const struct row {
+	char letter;
+	const char *name, *value, *help;
+} rows[] = {
+#define X(letter, name, value, code, help) { letter, name, value, help },
+	OPTIONS(X)
+#undef X
+};
 
 static const struct option long_options[] = {
-	{ "config", required_argument, NULL, 'c' },
-	{ "set", required_argument, NULL, OPT_SET },
-	{ "check-config", no_argument, NULL, OPT_CHECK },
-	{ "help", no_argument, NULL, OPT_HELP },
-	{ "version", no_argument, NULL, OPT_VERSION },
-	/* Not in --help: `make docs` writes README's table with it. */
+#define X(letter, name, value, code, help) \
+	{ name, (value) != NULL ? required_argument : no_argument, NULL, code },
+	OPTIONS(X)
+#undef X
+	/* Not in --help: `make docs` writes README's table, and parts of the
+	 * manual pages, with these. */
 	{ "options-markdown", no_argument, NULL, OPT_MARKDOWN },
+	{ "options-man", no_argument, NULL, OPT_MAN_CONF },
+	{ "usage-man", no_argument, NULL, OPT_MAN_PROGRAM },
 	{ 0 },
 };
 
@@ -49,12 +70,9 @@ static const char usage[] =
 	"A validating, caching DNS resolver for mail hosts. It works in the foreground,\n"
 	"logs to standard error, and needs no file: without one it answers on\n"
 	"127.0.0.1 and ::1, port 5335.\n"
-	"\n"
-	"  -c, --config FILE    read settings from FILE, lines of \"KEY: VALUE\"\n"
-	"      --set KEY=VALUE  set one; it replaces what FILE says. Repeatable\n"
-	"      --check-config   say whether the settings are right, start nothing\n"
-	"  -h, --help           this text\n"
-	"  -V, --version        version and how it was built\n"
+	"\n";
+
+static const char usage_end[] =
 	"\n"
 	"  mxbound                                     # dig -p 5335 @127.0.0.1 . NS\n"
 	"  mxbound --set listen=192.0.2.1@53 --set \"access-control=192.0.2.0/24 allow\"\n"
@@ -65,6 +83,43 @@ static const char usage[] =
 	"\n"
 	"Settings, as they are written in FILE:\n"
 	"\n";
+
+static void print_help(void)
+{
+	char form[64];
+
+	fputs(usage, stdout);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const struct row *o = &rows[i];
+		char letter[] = { '-', o->letter, ',', ' ', '\0' };
+
+		snprintf(form, sizeof form, "%s--%s%s%s",
+			 o->letter != 0 ? letter : "    ", o->name,
+			 o->value != NULL ? " " : "",
+			 o->value != NULL ? o->value : "");
+		printf("  %-19s  %s\n", form, o->help);
+	}
+	fputs(usage_end, stdout);
+	mx_config_help(stdout);
+}
+
+/* No word of the table needs more than its hyphens escaped. */
+static void print_man(void)
+{
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const struct row *o = &rows[i];
+
+		fputs(".TP\n.B ", stdout);
+		if (o->letter != 0)
+			printf("\\-%c, ", o->letter);
+		fputs("\\-\\-", stdout);
+		for (const char *at = o->name; *at != '\0'; at++)
+			printf("%s%c", *at == '-' ? "\\" : "", *at);
+		if (o->value != NULL)
+			printf(" \\fI%s\\fP", o->value);
+		printf("\n%s.\n", o->help);
+	}
+}
 
 static int usage_error(const char *before, const char *what, const char *after)
 {
@@ -118,6 +173,12 @@ static int read_command(struct command *c, int argc, char **argv)
 			break;
 		case OPT_MARKDOWN:
 			c->task = MARKDOWN;
+			break;
+		case OPT_MAN_CONF:
+			c->task = MAN_CONF;
+			break;
+		case OPT_MAN_PROGRAM:
+			c->task = MAN_PROGRAM;
 			break;
 		default:
 			return bad_option(code, argv);
@@ -221,8 +282,7 @@ int main(int argc, char **argv)
 	if (status == 0) {
 		switch (c.task) {
 		case HELP:
-			fputs(usage, stdout);
-			mx_config_help(stdout);
+			print_help();
 			status = printed();
 			break;
 		case VERSION:
@@ -231,6 +291,14 @@ int main(int argc, char **argv)
 			break;
 		case MARKDOWN:
 			mx_config_markdown(stdout);
+			status = printed();
+			break;
+		case MAN_CONF:
+			mx_config_man(stdout);
+			status = printed();
+			break;
+		case MAN_PROGRAM:
+			print_man();
 			status = printed();
 			break;
 		default:

@@ -5,6 +5,7 @@
  *   config_list.c    one entry of a LIST
  *   config_check.c   what belongs together, and what must be on the system
  *   config_text.c    the table and the values as text, for people and children
+ *   config_man.c     the table for the manual page
  */
 #ifndef MX_BASE_CONFIG_PARTS_H
 #define MX_BASE_CONFIG_PARTS_H
@@ -42,6 +43,14 @@ extern const struct mx_option mx_options[MX_OPTION_COUNT];
 void *mx_option_member(const struct mx_option *o, struct mx_config *config);
 const void *mx_option_value(const struct mx_option *o,
 			    const struct mx_config *config);
+
+/* ---- config_text.c ---- */
+
+/* What to write for the value: "NUMBER", "yes|no". */
+const char *mx_option_value_name(const struct mx_option *o);
+/* "1m to 1024g; default 64m", or "". */
+#define MX_OPTION_FACTS_MAX 256
+void mx_option_facts(const struct mx_option *o, char ret[MX_OPTION_FACTS_MAX]);
 
 /* ---- config_value.c ---- */
 

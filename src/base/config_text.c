@@ -130,7 +130,7 @@ void mx_config_changes(const struct mx_config *config, FILE *out)
 /* ---- tables ---- */
 
 /* What to write for the value, and what is taken: "NUMBER", "1m to 1024g". */
-static const char *value_name(const struct mx_option *o)
+const char *mx_option_value_name(const struct mx_option *o)
 {
 	switch (o->kind) {
 	case MX_KIND_COUNT:
@@ -190,28 +190,32 @@ static void write_default(FILE *out, const struct mx_option *o,
 			word, quote);
 }
 
+void mx_option_facts(const struct mx_option *o, char ret[MX_OPTION_FACTS_MAX])
+{
+	FILE *memory = fmemopen(ret, MX_OPTION_FACTS_MAX, "w");
+
+	*ret = '\0';
+	if (memory == NULL)
+		return;
+	write_range(memory, o);
+	if (*o->fallback != '\0') {
+		fputs(ftell(memory) > 0 ? "; default " : "default ", memory);
+		write_default(memory, o, "");
+	}
+	fclose(memory);
+}
+
 void mx_config_help(FILE *out)
 {
 	for (unsigned i = 0; i < MX_OPTION_COUNT; i++) {
 		const struct mx_option *o = &mx_options[i];
-		char *facts = NULL;
-		size_t len;
-		FILE *memory = open_memstream(&facts, &len);
+		char facts[MX_OPTION_FACTS_MAX];
 
-		if (memory == NULL)
-			return;
-		write_range(memory, o);
-		if (*o->fallback != '\0') {
-			fputs(ftell(memory) > 0 ? "; default " : "default ",
-			      memory);
-			write_default(memory, o, "");
-		}
-		fclose(memory);
-		fprintf(out, "  %s: %s\n", o->key, value_name(o));
+		mx_option_facts(o, facts);
+		fprintf(out, "  %s: %s\n", o->key, mx_option_value_name(o));
 		write_wrapped(out, o->help, 6);
 		if (*facts != '\0')
 			write_wrapped(out, facts, 6);
-		free(facts);
 	}
 	fputs("\nOptions of the resolver, set as in \"resolver-option: edns-buffer-size: 1232\":\n\n", out);
 	for (unsigned i = 0; i < mx_resolver_option_count(); i++) {
@@ -239,7 +243,7 @@ void mx_config_markdown(FILE *out)
 		const struct mx_option *o = &mx_options[i];
 
 		fprintf(out, "| `%s` | ", o->key);
-		write_escaped(out, value_name(o));
+		write_escaped(out, mx_option_value_name(o));
 		if (o->kind == MX_KIND_LIST || (o->max > 0 && o->kind != MX_KIND_TEXT)) {
 			fputs(", ", out);
 			write_range(out, o);

@@ -65,11 +65,34 @@ static int open_beside(const struct programs *programs, const char *name)
 	return fd;
 }
 
+/* Where `make install` puts them, whatever its PREFIX. Only if mxbound lies in
+ * a folder of programs: what is beside any other may be anybody's. */
+static int open_libexec(const struct programs *programs, const char *name)
+{
+	static const char *const folders[] = { "/sbin/", "/bin/" };
+	int len = (int)(base_name(programs->self) - programs->self);
+	char path[PATH_MAX + 64];
+
+	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+		int end = (int)strlen(folders[i]);
+		if (len < end || strncmp(programs->self + len - end, folders[i],
+					 (size_t)end) != 0)
+			continue;
+		snprintf(path, sizeof path, "%.*s/libexec/mxbound/%s",
+			 len - end, programs->self, name);
+		return open(path, O_PATH | O_CLOEXEC);
+	}
+	errno = ENOENT;
+	return -1;
+}
+
 int programs_open(const struct programs *programs, const char *name)
 {
 	char path[PATH_MAX];
 	int fd = open_beside(programs, name);
 
+	if (fd < 0 && errno == ENOENT)
+		fd = open_libexec(programs, name);
 	if (fd >= 0 || errno != ENOENT)
 		return fd;
 	snprintf(path, sizeof path, "%s/%s", MX_LIBEXECDIR, name);

@@ -24,7 +24,8 @@ struct programs {
 /* false: errno. */
 bool programs_init(struct programs *ret);
 void programs_clear(struct programs *programs);
-/* "mxbound-front" beside mxbound, else in MX_LIBEXECDIR; -1: errno. */
+/* "mxbound-front" beside mxbound; if that lies in a folder sbin or bin, in
+ * ../libexec/mxbound; else in MX_LIBEXECDIR. -1: errno. */
 int programs_open(const struct programs *programs, const char *name);
 /* mxbound as it is on disk now; -1: errno. */
 int programs_open_self(const struct programs *programs);

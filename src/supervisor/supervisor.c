@@ -16,6 +16,7 @@
 #include "mx_log.h"
 #include "mx_privilege.h"
 #include "mx_sandbox.h"
+#include "notify.h"
 #include "takeover.h"
 
 /* How often children are judged. */
@@ -30,6 +31,7 @@ struct supervisor {
 	char **argv;
 	struct programs programs;
 	int signals;
+	struct notify notify;
 	int ipv6; /* what a resolver found; -1: nothing yet */
 	struct generation *current;
 	struct generation *other; /* on its way out; or, while current is
@@ -105,8 +107,10 @@ static unsigned running(const struct supervisor *s)
 static void begin_stop(struct supervisor *s, int number, mx_instant now)
 {
 	s->killed = s->stopped_by != 0; /* the second time: at once */
-	if (!s->stopped_by)
+	if (!s->stopped_by) {
 		s->stopped_by = number;
+		notify_stopping(&s->notify);
+	}
 	s->stop_until = now + (s->killed ? AFTER_KILL_MS : MX_STOP_MAX_MS);
 	s->stop_saving_until = now + (s->killed ? 0 : MX_STOP_SAVING_MAX_MS);
 	if (s->current)
@@ -219,6 +223,7 @@ static void try_exec(struct supervisor *s, mx_instant now)
 	}
 	s->check_passed = false;
 	check_end(&s->check);
+	notify_ready(&s->notify);
 }
 
 static void watch_check(struct supervisor *s, mx_instant now)
@@ -226,7 +231,9 @@ static void watch_check(struct supervisor *s, mx_instant now)
 	if (s->takeover_wanted && may_take_over(s)) {
 		s->takeover_wanted = false;
 		mx_log(MX_LOG_NOTICE, "SIGUSR2: checking %s", s->programs.self);
-		(void)check_start(&s->check, &s->programs, s->argv, now);
+		notify_reloading(&s->notify);
+		if (!check_start(&s->check, &s->programs, s->argv, now))
+			notify_ready(&s->notify);
 	} else if (s->check_passed) {
 		try_exec(s, now);
 	} else if (s->check.pid && now >= s->check.until && !s->check.timed_out) {
@@ -240,6 +247,7 @@ static void fall_back(struct supervisor *s, mx_instant now)
 {
 	struct generation *failed = s->current;
 
+	notify_ready(&s->notify);
 	mx_log(MX_LOG_ERROR, "not taken over: the new version's processes do not get ready; going on with the old ones");
 	s->current = s->other;
 	s->other = failed;
@@ -271,6 +279,7 @@ static void advance_current(struct supervisor *s, mx_instant now)
 	const struct child *hopeless = generation_hopeless(g);
 	if (generation_ready(g)) {
 		g->phase = PHASE_SERVING;
+		notify_ready(&s->notify);
 		if (!s->other)
 			return;
 		mx_log(MX_LOG_NOTICE, "taken over by mxbound %s", MX_VERSION);
@@ -325,6 +334,8 @@ static void after_check(struct supervisor *s, bool passed, mx_instant now)
 	s->check_passed = passed;
 	if (passed)
 		save_before_exec(s, now);
+	else if (!s->stopped_by)
+		notify_ready(&s->notify);
 }
 
 static void reap(struct supervisor *s, mx_instant now)
@@ -462,6 +473,7 @@ static void serve(struct supervisor *s)
 		mx_instant now = mx_clock_now();
 
 		excuse_absence(s, now);
+		notify_alive(&s->notify, now);
 		if (stopped(s, now))
 			return;
 		if (!s->stopped_by) {
@@ -543,6 +555,8 @@ static bool begin(struct supervisor *s, struct mx_config *config)
 	} else if (old) {
 		mx_log(MX_LOG_ERROR, "not taken over; going on with the old processes and their configuration");
 		s->current = old;
+		if (old->phase == PHASE_SERVING)
+			notify_ready(&s->notify);
 	}
 	return s->current != NULL;
 }
@@ -567,6 +581,7 @@ int mx_supervisor_run(struct mx_config *config, int argc, char **argv)
 		mx_config_clear(config);
 		return 1;
 	}
+	notify_init(&s.notify);
 	if (begin(&s, config))
 		serve(&s);
 	else
@@ -587,6 +602,7 @@ int mx_supervisor_run(struct mx_config *config, int argc, char **argv)
 	generation_free(s.other);
 	programs_clear(&s.programs);
 	mx_config_clear(config);
+	notify_clear(&s.notify);
 	close(s.signals);
 	return s.exit_status;
 }
