@@ -8,6 +8,8 @@
 #   make differential    everything asked of mxbound and of Unbound
 #   make attack-table    what name servers that attack make us send
 #   make fuzz TIME=60    each fuzz target for that long (clang)
+#   make soak TIME=600   a bad day, and what it leaves behind: a table, a plot
+#   make coverage        lines that the tests reach, by folder (gcov)
 #   make bench           figures beside the floor and the peers (bench-deps first)
 #   make libmxroute      the route engine as a library for other programs
 #   make docs            README's table of options, from the program
@@ -19,6 +21,7 @@ ifeq ($(origin CC),default)
 CC := gcc
 endif
 SAN ?=
+SOAK_TIME := $(or $(TIME),600)
 comma := ,
 BUILD := build$(if $(SAN),/$(subst $(comma),-,$(SAN)))$(if $(filter clang%,$(CC)),/clang)
 
@@ -282,6 +285,21 @@ differential: setup-check
 	@$(MAKE) --no-print-directory $(PARALLEL) all
 	@MX_BUILD=$(BUILD) tests/lab/lab run -- \
 		/usr/bin/python3 tests/system/differential.py
+
+# TIME is also that of "make fuzz", each its own if unset.
+.PHONY: soak
+soak: setup-check
+	@$(MAKE) --no-print-directory $(PARALLEL) all
+	@MX_BUILD=$(BUILD) tests/lab/lab run -- /usr/bin/python3 tests/soak/soak.py \
+		--time $(SOAK_TIME) --plot $(BUILD)/soak.svg --logs $(BUILD)/soak-logs
+
+# A build of its own, without the sandbox, which lets nobody write the counts.
+.PHONY: coverage
+coverage: setup-check
+	@$(MAKE) --no-print-directory $(PARALLEL) BUILD=build/coverage \
+		CFLAGS="-O1 -g --coverage -fprofile-update=atomic" LDFLAGS=--coverage \
+		all fakes unit-programs libmxroute
+	@/usr/bin/python3 tests/coverage.py build/coverage $(COVERAGE)
 
 .PHONY: attack-table
 attack-table: setup-check

@@ -50,14 +50,16 @@ class Client(threading.Thread):
     def retrying(self, attempt):
         """attempt() -> None for no reply; the reply, or None after all TRIES."""
         for i in range(TRIES):
+            began = time.monotonic()
             try:
                 reply = attempt()
             except OSError:
                 reply = None
-                time.sleep(0.5)      # a daemon that is just being started refuses
             if reply is not None:
                 return reply
             self.tally.retried(self.daemon_name)
+            # A daemon that is just being started refuses at once.
+            time.sleep(max(0, 1 - (time.monotonic() - began)))
         return None
 
     @property
@@ -101,7 +103,7 @@ class Pipeline(Client):
                 while len(replies) < len(wanted) and (reply := read_message(s)):
                     replies[struct.unpack("!H", reply[:2])[0]] = reply
         except OSError:
-            time.sleep(0.5)
+            time.sleep(1)
         return replies
 
     def ask(self):
@@ -227,7 +229,6 @@ class Policy(Client):
             if self.client:
                 self.client.__exit__()
             self.client = None
-            time.sleep(0.5)
         return reply
 
     def ask(self):

@@ -11,7 +11,7 @@ import threading
 import time
 
 from mxbound import wait_until
-from processes import roles, sample_of
+from processes import gone, roles
 
 
 def send(pids, number):
@@ -80,8 +80,7 @@ class Disturber(threading.Thread):
         children = sum(roles(self.server).values(), [])
         self.server.process.kill()
         self.server.process.wait()
-        wait_until(lambda: not any(sample_of(pid, 0) for pid in children), 10,
-                   "its processes end with it")
+        wait_until(lambda: all(gone(pid) for pid in children), 10, "its processes end with it")
         self.server.start()
 
 

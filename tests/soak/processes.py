@@ -29,6 +29,17 @@ def sample_of(pid, now):
         return None
 
 
+def gone(pid):
+    """No thread of it is left; only then its sockets are closed. One that
+    nobody has waited for yet is gone too."""
+    try:
+        tasks = os.listdir(f"/proc/{pid}/task")
+        return tasks in ([], [str(pid)]) and \
+            Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except OSError:
+        return True
+
+
 def roles(server):
     """{role: pids} of a running daemon."""
     return {"supervisor": [server.process.pid], "front": server.fronts(),
