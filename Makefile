@@ -23,7 +23,8 @@ endif
 SAN ?=
 SOAK_TIME := $(or $(TIME),600)
 comma := ,
-BUILD := build$(if $(SAN),/$(subst $(comma),-,$(SAN)))$(if $(filter clang%,$(CC)),/clang)
+COVERAGE ?=
+BUILD := build$(if $(COVERAGE),/coverage)$(if $(SAN),/$(subst $(comma),-,$(SAN)))$(if $(filter clang%,$(CC)),/clang)
 
 # Packages of Debian 12: to build, and beyond that to test.
 BUILD_PACKAGES := gcc libc6-dev make libunbound-dev libevent-dev libjemalloc-dev libsodium-dev libjansson-dev \
@@ -48,11 +49,15 @@ CFLAGS += -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefi
 LDFLAGS += -fsanitize=$(SAN)
 CPPFLAGS += -DMX_SANITIZED=1
 endif
+ifneq ($(COVERAGE),)
+CFLAGS += --coverage -fprofile-update=atomic
+LDFLAGS += --coverage
+endif
 LDFLAGS += -pthread -Wl,-z,relro,-z,now
 # The front is optimised as a whole when it is linked: a hit goes through a
 # dozen small functions of four layers. Objects hold plain code too, which is
 # what all else is linked from, so that only one link takes long.
-ifeq ($(SAN)$(filter clang%,$(CC)),)
+ifeq ($(SAN)$(COVERAGE)$(filter clang%,$(CC)),)
 CFLAGS += -flto=auto -ffat-lto-objects
 LDFLAGS += -fno-lto
 endif
@@ -293,13 +298,12 @@ soak: setup-check
 	@MX_BUILD=$(BUILD) tests/lab/lab run -- /usr/bin/python3 tests/soak/soak.py \
 		--time $(SOAK_TIME) --plot $(BUILD)/soak.svg --logs $(BUILD)/soak-logs
 
-# A build of its own, without the sandbox, which lets nobody write the counts.
+# A build of its own, run without the sandbox, which lets nobody write counts.
 .PHONY: coverage
 coverage: setup-check
-	@$(MAKE) --no-print-directory $(PARALLEL) BUILD=build/coverage \
-		CFLAGS="-O1 -g --coverage -fprofile-update=atomic" LDFLAGS=--coverage \
-		all fakes unit-programs libmxroute
-	@/usr/bin/python3 tests/coverage.py build/coverage $(COVERAGE)
+	@$(MAKE) --no-print-directory $(PARALLEL) COVERAGE=1 all fakes unit-programs libmxroute \
+		fuzz-replay
+	@/usr/bin/python3 tests/coverage.py build/coverage
 
 .PHONY: attack-table
 attack-table: setup-check

@@ -45,6 +45,7 @@ FAILED_SHARE = {"kept": 0.01, "shaken": 0.05}
 AGAIN_SHARE = 0.001              # of kept's answers, beside what the kernel had no room for
 QUIET_SHARE = 0.001              # of kept's answers, DISTURBED_S after what was done last
 DISTURBED_S = 8
+SHOWN = 20
 STUCK_S = 9                      # a front that drains waits no longer than ten
 
 QUESTION_S = 10
@@ -224,7 +225,8 @@ class Soak:
         share = len(quiet) / max(1, tally.of(RIGHT, "kept"))
         self.row(f"kept: of these, {DISTURBED_S} s after the last disturbance",
                  f"{len(quiet)} ({share:.3%})", f"{QUIET_SHARE:.1%}", share <= QUIET_SHARE)
-        self.shown = tally.shown + [f"failed, quiet: {text}" for text in quiet[:10]]
+        self.shown = [f"{n} x {text}" for text, n in tally.shown.most_common(SHOWN)] + \
+            [f"failed, quiet: {text}" for text in quiet[:SHOWN]]
         most = self.dropped + int(tally.of(RIGHT, "kept") * AGAIN_SHARE)
         self.row("kept: asked again", tally.retries["kept"], most, tally.retries["kept"] <= most)
         self.row("shaken: asked again", tally.retries["shaken"], "any", True)
