@@ -13,6 +13,8 @@ FUZZ_FLAGS := -O1 -g -std=c11 -fno-strict-aliasing -fno-omit-frame-pointer -pthr
 	-U_FORTIFY_SOURCE -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
 TIME ?= 60
 
+fuzz_layer_fuzz_base_config := base
+fuzz_layer_fuzz_cache_snapshot := cache
 fuzz_layer_fuzz_mail_next := mail
 fuzz_layer_fuzz_mail_route := mail
 fuzz_layer_fuzz_mail_sts := mail
