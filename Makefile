@@ -12,7 +12,8 @@
 #   make coverage        lines that the tests reach, by folder (gcov)
 #   make bench           figures beside the floor and the peers (bench-deps first)
 #   make libmxroute      the route engine as a library for other programs
-#   make docs            README's table of options, from the program
+#   make docs            README's table of options, shells' completion, options in
+#                        manual pages: all from the programs
 #   make clean
 #
 # Everywhere: CC=clang, V=1 to see the commands, WERROR=1 to stop at warnings.
@@ -64,7 +65,7 @@ endif
 LDFLAGS_WHOLE = $(filter-out -fno-lto,$(LDFLAGS))
 
 # A layer is a folder; a library holds all of it but its program's main.c.
-LAYERS := base sandbox wire mail cache resolver supervisor front admin policy fetcher ctl
+LAYERS := base sandbox wire mail cache resolver supervisor front admin policy fetcher ctl bench
 dir_base := src/base
 dir_sandbox := src/sandbox
 dir_wire := src/wire
@@ -77,6 +78,7 @@ dir_admin := src/admin
 dir_policy := src/policy
 dir_fetcher := src/policy/fetcher
 dir_ctl := src/tools/mxboundctl
+dir_bench := src/tools/mxbound-bench
 # What a layer may use, itself included, in link order.
 uses_base := base
 uses_sandbox := sandbox base
@@ -90,8 +92,7 @@ uses_admin := admin front cache resolver mail wire base
 uses_policy := policy admin front cache resolver mail wire base
 uses_fetcher := fetcher wire base
 uses_ctl := ctl base
-# No layer of the product: what bench/ sends a load with, see bench/rules.mk.
-uses_bench := bench wire base
+uses_bench := bench mail wire base
 # Libraries from outside that a layer needs.
 libs_base :=
 libs_sandbox := -lseccomp
@@ -100,23 +101,26 @@ libs_mail :=
 libs_cache := -lsodium -ljemalloc
 libs_resolver := -lunbound -levent
 libs_supervisor := -lseccomp
-libs_front := -lsodium -ljemalloc -levent_core
-libs_admin := -ljansson
+libs_front := -lsodium -ljemalloc -levent_core -lm
+libs_admin := -ljansson -levent
 libs_policy :=
 libs_fetcher := -lcurl -lssl -lcrypto -levent_core
 libs_ctl := -ljansson
+libs_bench := -ljansson -lm
 
-PROGRAMS := mxbound mxbound-front mxbound-resolver mxbound-fetcher mxboundctl
+PROGRAMS := mxbound mxbound-front mxbound-resolver mxbound-fetcher mxboundctl mxbound-bench
 main_mxbound := src/main.c
 main_mxbound-front := src/front/main.c
 main_mxbound-resolver := src/resolver/main.c
 main_mxbound-fetcher := src/policy/fetcher/main.c
 main_mxboundctl := src/tools/mxboundctl/main.c
+main_mxbound-bench := src/tools/mxbound-bench/main.c
 layer_mxbound := supervisor
 layer_mxbound-front := policy
 layer_mxbound-resolver := resolver
 layer_mxbound-fetcher := fetcher
 layer_mxboundctl := ctl
+layer_mxbound-bench := bench
 ldflags_mxbound-front := $(LDFLAGS_WHOLE)
 # Which its main.c enters; no layer of theirs knows it.
 also_mxbound-front := sandbox
@@ -284,7 +288,7 @@ system: all fakes libmxroute
 
 # ---- and the rest ----
 
-.PHONY: docs clean differential
+.PHONY: docs docs-bench clean differential
 # All that the lab can answer, of mxbound and of Unbound: some minutes.
 differential: setup-check
 	@$(MAKE) --no-print-directory $(PARALLEL) all
@@ -311,7 +315,7 @@ attack-table: setup-check
 	@MX_BUILD=$(BUILD) tests/lab/lab run -- /usr/bin/python3 -m pytest -q -s \
 		-p no:cacheprovider -k packets_are_bounded tests/system/test_attackers.py
 
-docs: $(BUILD)/mxbound
+docs: $(BUILD)/mxbound $(BUILD)/mxboundctl docs-bench
 	@$< --options-markdown >$(BUILD)/options.md
 	@awk 'FNR == NR { table = table $$0 "\n"; next } \
 	     /^<!-- options: end -->/ { inside = 0 } \
@@ -319,6 +323,25 @@ docs: $(BUILD)/mxbound
 	     /^<!-- options: begin -->/ { inside = 1; printf "\n%s\n", table }' \
 		$(BUILD)/options.md README.md >$(BUILD)/README.md
 	@cp $(BUILD)/README.md README.md
+	@mkdir -p dist/completion
+	@$(BUILD)/mxboundctl --completion bash >dist/completion/mxboundctl.bash
+	@$(BUILD)/mxboundctl --completion zsh >dist/completion/_mxboundctl
+
+docs-bench: $(BUILD)/mxbound-bench
+	@$< --options-man >$(BUILD)/options.man
+	@awk 'FNR == NR { rows = rows $$0 "\n"; next } \
+	     /^\.\\" options: end/ { inside = 0 } \
+	     !inside { print } \
+	     /^\.\\" options: begin/ { inside = 1; printf "%s", rows }' \
+		$(BUILD)/options.man docs/mxbound-bench.1 >$(BUILD)/mxbound-bench.1
+	@cp $(BUILD)/mxbound-bench.1 docs/mxbound-bench.1
+
+# ---- the program that measures, alone: it needs no mxbound ----
+.PHONY: install-mxbound-bench
+install-mxbound-bench: $(BUILD)/mxbound-bench
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 755 $< $(DESTDIR)$(PREFIX)/bin
+	install -m 644 docs/mxbound-bench.1 $(DESTDIR)$(PREFIX)/share/man/man1
 
 clean:
 	rm -rf build

@@ -29,17 +29,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "histogram.h"
+#include "../src/tools/mxbound-bench/histogram.h"
+#include "../src/tools/mxbound-bench/measure.h"
+#include "../src/tools/mxbound-bench/queries.h"
+#include "../src/tools/mxbound-bench/schedule.h"
 #include "mx_wire.h"
-#include "queries.h"
-#include "schedule.h"
 
-#define SECOND_NS 1000000000ll
 #define SOCKETS_MAX 64u
 #define IDS 65536u
 #define REPLY_MAX 4096u
@@ -49,7 +48,6 @@
 #define START_AFTER_NS (20 * 1000000ll)
 /* More than a timer and a turn of the loop take where there is a processor. */
 #define LATE_NS (200 * 1000ll)
-#define RCODES 16u
 /* An ID must not come back before its answer may have been late. */
 #define RATE_OF_SOCKET_MAX (IDS / 6)
 
@@ -80,14 +78,6 @@ struct load {
 	struct histogram latency, from_sending, lag;
 };
 
-static int64_t now_of(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return t.tv_sec * SECOND_NS + t.tv_nsec;
-}
-
 /* ---- sending ---- */
 
 static void send_one(struct load *l, uint64_t i)
@@ -103,7 +93,7 @@ static void send_one(struct load *l, uint64_t i)
 	memcpy(octets, queries_octets(&l->queries, which), len);
 	mx_put_u16(octets, id);
 	w->number = i + 1;
-	w->sent_ns = now_of(CLOCK_MONOTONIC);
+	w->sent_ns = clock_ns(CLOCK_MONOTONIC);
 	lag = w->sent_ns - schedule_due(&l->schedule, i);
 	histogram_add(&l->lag, lag);
 	l->tally.late += lag > LATE_NS;
@@ -116,7 +106,7 @@ static void send_one(struct load *l, uint64_t i)
 /* All that is due, a batch at most: answers are read in between. */
 static uint64_t send_due(struct load *l, uint64_t next)
 {
-	uint64_t due = schedule_count(&l->schedule, now_of(CLOCK_MONOTONIC));
+	uint64_t due = schedule_count(&l->schedule, clock_ns(CLOCK_MONOTONIC));
 
 	if (due > next + SEND_BATCH)
 		due = next + SEND_BATCH;
@@ -155,23 +145,6 @@ static void take(struct load *l, unsigned s, const uint8_t *reply, size_t len,
 	t->secure += (reply[3] & 0x20) != 0;
 }
 
-/* When the kernel took the datagram: how long it lay in the socket while this
- * program had no processor is not the server's time. Stamps are of the wall
- * clock, which may be set; so only the difference to now is used. */
-static int64_t arrival_ns(struct msghdr *m, int64_t wall_ns, int64_t now_ns)
-{
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
-		struct timespec t;
-
-		if (c->cmsg_level != SOL_SOCKET ||
-		    c->cmsg_type != SCM_TIMESTAMPNS)
-			continue;
-		memcpy(&t, CMSG_DATA(c), sizeof t);
-		return now_ns - (wall_ns - (t.tv_sec * SECOND_NS + t.tv_nsec));
-	}
-	return now_ns;
-}
-
 static void receive(struct load *l, unsigned s)
 {
 	static uint8_t octets[RECEIVE_BATCH][REPLY_MAX];
@@ -189,8 +162,8 @@ static void receive(struct load *l, unsigned s)
 			.msg_controllen = sizeof control[i] };
 	}
 	got = recvmmsg(l->polled[s].fd, m, RECEIVE_BATCH, MSG_DONTWAIT, NULL);
-	wall_ns = now_of(CLOCK_REALTIME);
-	now_ns = now_of(CLOCK_MONOTONIC);
+	wall_ns = clock_ns(CLOCK_REALTIME);
+	now_ns = clock_ns(CLOCK_MONOTONIC);
 	for (int i = 0; i < got; i++)
 		take(l, s, octets[i], m[i].msg_len,
 		     arrival_ns(&m[i].msg_hdr, wall_ns, now_ns));
@@ -200,7 +173,7 @@ static void receive(struct load *l, unsigned s)
 
 static void wait_until(struct load *l, int64_t until_ns)
 {
-	int64_t ns = until_ns - now_of(CLOCK_MONOTONIC);
+	int64_t ns = until_ns - clock_ns(CLOCK_MONOTONIC);
 	struct timespec t = { 0 };
 
 	if (ns > 0)
@@ -222,19 +195,13 @@ static void run(struct load *l)
 		wait_until(l, schedule_due(&l->schedule, next) - l->awake_ns);
 		next = send_due(l, next);
 	}
-	end_ns = now_of(CLOCK_MONOTONIC) + l->wait_ns;
+	end_ns = clock_ns(CLOCK_MONOTONIC) + l->wait_ns;
 	while (l->tally.answered < l->tally.sent &&
-	       now_of(CLOCK_MONOTONIC) < end_ns)
+	       clock_ns(CLOCK_MONOTONIC) < end_ns)
 		wait_until(l, end_ns);
 }
 
 /* ---- what came out ---- */
-
-static const char *const rcode_names[RCODES] = {
-	"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED",
-	"YXDOMAIN", "YXRRSET", "NXRRSET", "NOTAUTH", "NOTZONE", "DSOTYPENI",
-	"RCODE12", "RCODE13", "RCODE14", "RCODE15",
-};
 
 static json_t *rcodes(const struct tally *t)
 {
@@ -242,7 +209,7 @@ static json_t *rcodes(const struct tally *t)
 
 	for (unsigned i = 0; i < RCODES; i++)
 		if (t->rcodes[i] > 0)
-			json_object_set_new(found, rcode_names[i],
+			json_object_set_new(found, rcode_text(i),
 				json_integer((json_int_t)t->rcodes[i]));
 	return found;
 }
@@ -277,15 +244,6 @@ static json_t *slots(const struct histogram *h)
 	return list;
 }
 
-static double cpu_s(void)
-{
-	struct rusage used;
-
-	getrusage(RUSAGE_SELF, &used);
-	return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
-	       (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
-}
-
 static int report(const struct load *l, bool histograms)
 {
 	const struct tally *t = &l->tally;
@@ -305,7 +263,7 @@ static int report(const struct load *l, bool histograms)
 		"late", (json_int_t)t->late,
 		/* While it was asked: a backlog at the end is none of it. */
 		"answers_s", (double)t->in_time / seconds,
-		"cpu_s", cpu_s(),
+		"cpu_s", cpu_used_s(),
 		"latency_us", percentiles(&l->latency),
 		"from_sending_us", percentiles(&l->from_sending),
 		"lag_us", percentiles(&l->lag));
@@ -371,7 +329,7 @@ static bool set_up(struct load *l)
 	histogram_clear(&l->lag);
 	/* Timers may be 50 us late by default, to save power. */
 	prctl(PR_SET_TIMERSLACK, 1ul, 0ul, 0ul, 0ul);
-	l->schedule.start_ns = now_of(CLOCK_MONOTONIC) + START_AFTER_NS;
+	l->schedule.start_ns = clock_ns(CLOCK_MONOTONIC) + START_AFTER_NS;
 	return true;
 }
 

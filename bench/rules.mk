@@ -33,12 +33,6 @@ sources_open_loop := open_loop
 layer_open_loop := bench
 ldflags_cache_lookup := -Wl,--wrap=pthread_mutex_lock
 
-# What sends a load, tested in tests/unit.
-$(call archive,bench): $(call bench_objects,histogram schedule queries)
-	@mkdir -p $(@D)
-	@rm -f $@
-	$(call quiet,ar  )ar rcs $@ $^
-
 define bench_rules
 $(BENCH_OUT)/$(1): $(call bench_objects,$(sources_$(1))) $(archives_$(1)) $(call archives,$(or $(layer_$(1)),cache))
 	@mkdir -p $$(@D)

@@ -454,6 +454,27 @@ size_t mx_cache_flush(struct mx_cache *cache, const uint8_t *qname,
 	return flushed;
 }
 
+size_t mx_cache_flush_type(struct mx_cache *cache, const struct mx_key *key)
+{
+	struct place place;
+	struct shard *s = cache_locate(cache, key, &place);
+	struct entry *dead = NULL, *e;
+	size_t flushed = 0;
+
+	shard_lock(s);
+	shard_hear_all(s);
+	for (int slot = SLOT_ANSWER; slot <= SLOT_NXDOMAIN; slot++) {
+		e = shard_find(s, key, &place, (enum entry_slot)slot);
+		if (e == NULL)
+			continue;
+		shard_remove(s, &cache->memory, e, &dead);
+		flushed++;
+	}
+	shard_unlock(s);
+	shard_bury(&cache->memory, dead);
+	return flushed;
+}
+
 void mx_cache_stats(struct mx_cache *cache, struct mx_cache_stats *ret)
 {
 	memset(ret, 0, sizeof *ret);

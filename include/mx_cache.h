@@ -142,6 +142,30 @@ uint32_t mx_cache_put_failure_least(struct mx_cache *cache,
 size_t mx_cache_flush(struct mx_cache *cache, const uint8_t *qname,
 		      uint8_t qname_len, bool below);
 
+/* The same of one type: its answer, bogus answer and failure, and the NXDOMAIN
+ * of the name, which is an answer to it too. */
+size_t mx_cache_flush_type(struct mx_cache *cache, const struct mx_key *key);
+
+/* What lies in the cache, some of it at a time, for people: no use is counted
+ * and nothing moves. */
+struct mx_cache_item {
+	struct mx_name qname;
+	uint16_t qtype; /* 0: NXDOMAIN of a name, whatever the type */
+	enum mx_answer_kind kind;
+	enum mx_validation state;
+	int64_t ttl_left_s; /* below 0: run out so long ago */
+	uint32_t octets;    /* of the entry */
+	uint16_t ede;
+};
+/* Up to room items, at least MX_CACHE_LIST_MIN, from *cursor on, which begins as
+ * 0 and moves; at the end it is MX_CACHE_LIST_END. Returns how many, perhaps
+ * none before the end. What is put or goes meanwhile may be there or not, all
+ * else is there once. One shard lock for some 64 items at a time. */
+#define MX_CACHE_LIST_MIN 64u
+#define MX_CACHE_LIST_END UINT64_MAX
+size_t mx_cache_list(struct mx_cache *cache, uint64_t *cursor, mx_instant now,
+		     struct mx_cache_item *ret, size_t room);
+
 struct mx_cache_stats {
 	size_t octets, octets_max; /* in use, and size_octets */
 	size_t entries;

@@ -5,6 +5,8 @@
  * again (mx_ingest.h): the resolver is not trusted.
  *
  *   question   u32 id | u16 qtype | u16 qclass | QNAME in wire format
+ *   forget     a question for QTYPE 0, class 0 and the root: forget all that
+ *              you know, and say so with status FORGOTTEN and this id
  *   answers    one or more of: u32 len | answer
  *   answer     u32 id | u8 status | u8 sec | u16 why_len | why | packet
  *
@@ -24,6 +26,7 @@ enum mx_channel_status {
 	MX_CHANNEL_ANSWER = 0,	/* packet holds the answer; sec says how good */
 	MX_CHANNEL_FAILED = 1,	/* no packet: SERVFAIL and the like */
 	MX_CHANNEL_REFUSED = 2, /* the resolver is full or could not ask */
+	MX_CHANNEL_FORGOTTEN = 3, /* it knows nothing any more, as told */
 };
 
 #define MX_CHANNEL_QUESTION_MAX (8 + MX_NAME_MAX)
@@ -56,6 +59,9 @@ struct mx_channel_answer {
  * have none; what is in the packet is mx_ingest's to judge. */
 size_t mx_channel_pack_question(const struct mx_channel_question *q,
 				uint8_t *buf);
+/* id: of the caller's choice, in a space of its own. */
+size_t mx_channel_pack_forget(uint32_t id, uint8_t *buf);
+bool mx_channel_is_forget(const struct mx_channel_question *q);
 enum mx_error mx_channel_unpack_question(const uint8_t *buf, size_t len,
 					 struct mx_channel_question *ret);
 size_t mx_channel_pack_answer_head(const struct mx_channel_answer *a,

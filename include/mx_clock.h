@@ -14,6 +14,10 @@ typedef int64_t mx_instant;
 
 mx_instant mx_clock_now(void);
 
+/* The same clock in microseconds, for how long something took: a thousand of
+ * it are one of mx_clock_now(). */
+int64_t mx_clock_us(void);
+
 /* Milliseconds since 1970, for what must outlive a boot. Never used to
  * decide whether an answer in memory has expired, but for the end of a
  * signature, which is a wall-clock time. */

@@ -97,6 +97,18 @@
 	  "a connection with nothing asked and nothing to answer is closed") \
 	X(tcp_message_timeout, "tcp-message-timeout", MSEC, "5s", 100, 600000, "ms", \
 	  "a query must arrive, and a reply be taken, within this") \
+	X(rate_limit, "rate-limit", COUNT, "10000", 0, 1000000, "replies/s", \
+	  "replies over UDP to one network, /24 or /56, of other hosts, whose addresses may be forged; a valid cookie is exempt; 0: no bound") \
+	X(rate_limit_slip, "rate-limit-slip", COUNT, "2", 0, 1000, "queries", \
+	  "past rate-limit each so manieth query is told to come over TCP, the others get nothing; 0: none is told") \
+	X(discard_timeout, "discard-timeout", MSEC, "1900ms", 0, 4500, "ms", \
+	  "a reply over UDP to another host that took longer is not sent, only kept, lest many are held back to be sent at once; a valid cookie is exempt; 0: all are sent") \
+	X(cookie_required, "cookie-required", BOOL, "no", 0, 0, "yes|no", \
+	  "over UDP other hosts must have a valid cookie (RFC 7873): BADCOOKIE for a wrong one, TC for none") \
+	X(cookie_secret_file, "cookie-secret-file", TEXT, "", 0, 4095, "FILE", \
+	  "secrets for cookies that several hosts share, 32 hexadecimal digits a line, the first makes them; unset: one of this host's own for each day") \
+	X(nsid, "nsid", TEXT, "", 0, 64, "NAME", \
+	  "told to those who ask which server this is (RFC 5001); unset: nobody is told") \
 	X(root_hints, "root-hints", TEXT, "", 0, 4095, "FILE", \
 	  "name servers of the root in zone file format; built in if unset") \
 	X(trust_anchor_file, "trust-anchor-file", TEXT, "", 0, 4095, "FILE", \
@@ -123,6 +135,10 @@
 	  "socket for mxboundctl; auto: /run/mxbound/control.sock, not as root in $XDG_RUNTIME_DIR, else below /tmp") \
 	X(policy_listen, "policy-listen", LIST, "", 0, 16, "ADDR@PORT|FILE", \
 	  "address or Unix socket where smtp_tls_policy_maps of Postfix asks, as in 127.0.0.1@8642; who may ask over an address: access-control") \
+	X(http_listen, "http-listen", LIST, "", 0, 16, "ADDR@PORT|FILE", \
+	  "address or Unix socket that answers over HTTP: /metrics for Prometheus, /healthz, /readyz, /route/DOMAIN, /policy/DOMAIN; who may ask over an address: access-control") \
+	X(http_host, "http-host", LIST, "", 0, 64, "NAME", \
+	  "name by which browsers and Prometheus may ask http-listen, beside localhost and addresses") \
 	X(mta_sts, "mta-sts", BOOL, "yes", 0, 0, "yes|no", \
 	  "use domains' MTA-STS policies (RFC 8461) for what policy-listen and mxboundctl say; mxbound-fetcher fetches them over HTTPS") \
 	X(mta_sts_timeout, "mta-sts-timeout", SECS, "1m", 1, 60, "s", \
@@ -216,6 +232,10 @@ bool mx_acl_rule_parse(const char *text, struct mx_acl_rule *ret);
 bool mx_policy_listen_parse(const char *text, const char **ret_path,
 			    struct sockaddr_storage *ret, socklen_t *ret_len);
 
+/* The same of http-listen. */
+bool mx_http_listen_parse(const char *text, const char **ret_path,
+			  struct sockaddr_storage *ret, socklen_t *ret_len);
+
 /* "ZONE ADDR[@PORT]...": the zone in presentation format, then up to
  * MX_ZONE_ADDRESSES_MAX addresses. ret_zone points to malloc'ed memory. */
 #define MX_ZONE_ADDRESSES_MAX 16
@@ -252,8 +272,8 @@ unsigned mx_config_resolvers(const struct mx_config *config);
  * still "auto", which the supervisor replaces by what it has found. */
 const char *mx_config_control_socket(const struct mx_config *config);
 /* Threads of the front that ask resolvers, each over pairs of its own: the
- * workers and, last, one for the control socket and policy-listen if there is
- * either of these. */
+ * workers and, last, one for the control socket, policy-listen and http-listen
+ * if there is any of these. */
 unsigned mx_config_threads(const struct mx_config *config);
 
 /* Whether there is to be a process that fetches MTA-STS policies: mta-sts, and

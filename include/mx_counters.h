@@ -19,17 +19,21 @@
 	X(hits, 1, "answered from the cache within the TTL") \
 	X(hits_stale, 1, "answered from the cache past the TTL: a question that failed is not asked again yet") \
 	X(hits_failure, 1, "answered SERVFAIL from a cached failure") \
-	X(local, 1, "answered locally: special names, ANY") \
+	X(local, 1, "answered locally: special names, ANY, and who asked only for a cookie") \
 	X(joined, 1, "waited on an identical question in flight") \
 	X(misses, 1, "sent to a resolver") \
-	X(rejected, 1, "answered FORMERR, NOTIMP, BADVERS or REFUSED before lookup") \
+	X(rejected, 1, "answered FORMERR, NOTIMP, BADVERS, BADCOOKIE or REFUSED before lookup, or TC for want of a cookie") \
 	X(dropped, 1, "not answered: not a query, or the client may not ask") \
+	X(rate_limited, 1, "not answered, or with TC alone, because of rate-limit") \
 	X(overloads, 1, "not asked because a bound on questions in flight was reached: SERVFAIL, or a stale answer") \
 	X(stale_after_wait, 0, "answered past the TTL because no answer came, or none in time") \
 	X(deadlines, 0, "answered SERVFAIL because no answer came in time") \
 	X(bogus, 0, "answered SERVFAIL because validation failed") \
 	X(truncated, 0, "replies sent with TC because they did not fit") \
 	X(send_errors, 0, "replies the socket did not take") \
+	X(discarded, 0, "replies not sent because of discard-timeout") \
+	X(cookies_good, 0, "queries with a server cookie of ours") \
+	X(cookies_bad, 0, "queries with one that is not, or no longer, good") \
 	X(refreshes, 0, "questions asked again because their answers, asked for often, ran out") \
 	X(refreshes_dropped, 0, "of those that were to be asked again, not asked for want of room") \
 	X(warmed, 0, "questions asked to keep the domains of keep-warm fresh") \
@@ -38,6 +42,9 @@
 	X(ahead_over_rate, 0, "questions not asked ahead because of mail-prefetch-rate") \
 	X(ahead_no_room, 0, "questions not asked ahead because too many are in flight, or a resolver does not keep up") \
 	X(upstream_answers, 0, "answers that came back from a resolver") \
+	X(upstream_secure, 0, "of these, validated: secure") \
+	X(upstream_insecure, 0, "of these, not signed all the way: insecure") \
+	X(upstream_bogus, 0, "of these, whose validation failed: bogus") \
 	X(upstream_failures, 0, "of these, without usable data") \
 	X(upstream_rejected, 0, "of these, malformed or to another question") \
 	X(resent, 0, "questions asked again because their resolver died") \

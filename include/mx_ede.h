@@ -2,6 +2,7 @@
 #ifndef MX_EDE_H
 #define MX_EDE_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #define MX_EDES(X) \
@@ -30,5 +31,20 @@ enum mx_ede {
 
 /* Name in the IANA registry, or "Unknown". */
 const char *mx_ede_text(uint16_t code);
+
+/* How often each was sent: one struct per worker, see mx_counters.h. */
+enum {
+#define X(name, code, text) MX_EDE_ROW_##name,
+	MX_EDES(X)
+#undef X
+	MX_EDE_ROWS
+};
+struct mx_ede_counts {
+	_Atomic uint64_t sent[MX_EDE_ROWS];
+};
+/* The code of a row. */
+extern const uint16_t mx_ede_codes[MX_EDE_ROWS];
+/* One more of code; of MX_EDE_NONE, or what is no row, none. */
+void mx_ede_count(struct mx_ede_counts *counts, uint16_t code);
 
 #endif

@@ -21,6 +21,7 @@ enum mx_rcode {
 	MX_RCODE_NOTIMP = 4,
 	MX_RCODE_REFUSED = 5,
 	MX_RCODE_BADVERS = 16, /* upper eight bits go into the OPT RR */
+	MX_RCODE_BADCOOKIE = 23, /* RFC 7873 section 8 */
 };
 
 #define MX_ERRORS(X) \
@@ -33,9 +34,13 @@ enum mx_rcode {
 	X(SECTION, FORMERR, "records in a section that must be empty in a query") \
 	X(QTYPE, FORMERR, "QTYPE that cannot be asked") \
 	X(OPT, FORMERR, "malformed or repeated OPT record") \
+	X(COOKIE, FORMERR, "malformed COOKIE option") \
+	X(KEEPALIVE, FORMERR, "time-out in a query's KEEPALIVE option") \
 	X(TSIG, FORMERR, "signed with TSIG, but no keys are shared with anyone") \
 	X(OPCODE, NOTIMP, "opcode other than QUERY") \
 	X(BADVERS, BADVERS, "EDNS version other than 0") \
+	X(COOKIE_ONLY, NOERROR, "no question, only a cookie asked for") \
+	X(BADCOOKIE, BADCOOKIE, "server cookie missing, wrong or too old") \
 	X(QCLASS, REFUSED, "class other than IN") \
 	X(TRANSFER, REFUSED, "zone transfer or obsolete mail QTYPE") \
 	X(NOT_RECURSIVE, REFUSED, "recursion not desired") \

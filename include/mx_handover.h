@@ -46,6 +46,7 @@ enum mx_handover_type {
 	MX_HANDOVER_POLICY,	/* to front: a listening socket of policy-listen */
 	MX_HANDOVER_FETCHER,	/* to front and fetcher: an end of their pair,
 				   replacing an earlier one */
+	MX_HANDOVER_HTTP,	/* to front: a listening socket of http-listen */
 };
 
 struct mx_handover {

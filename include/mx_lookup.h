@@ -59,6 +59,7 @@ typedef void mx_lookup_done(void *arg, const struct mx_lookup_result *result);
 /* A waiting lookup. The caller provides the memory, which must live until the
  * callback has run or mx_lookup_cancel() was called; all members are private. */
 struct mx_question;
+struct event;
 struct mx_lookup {
 	TAILQ_ENTRY(mx_lookup) by_question, by_deadline, by_stale;
 	struct mx_question *question; /* NULL: result is ready to deliver */
@@ -103,5 +104,26 @@ enum mx_lookup_way mx_lookup_missed(struct mx_lookups *lookups,
 
 /* Forget a lookup whose callback has not run; it will not run. */
 void mx_lookup_cancel(struct mx_lookups *lookups, struct mx_lookup *lookup);
+
+/* Tell the resolvers that may know of key (below: or of names under it) to
+ * forget all that they know; libunbound cannot forget a single name. done runs
+ * once, never before this has returned, and after `patience` at the latest:
+ * with how many have forgotten, and how many have not. A resolver that is gone
+ * meanwhile has forgotten. False: no memory. f is the caller's, and must live
+ * until done has run or it was cancelled. */
+typedef void mx_forget_done(void *arg, unsigned forgotten, unsigned left);
+struct mx_forget {
+	TAILQ_ENTRY(mx_forget) link;
+	struct mx_lookups *lookups;
+	struct event *timer; /* NULL: it is over */
+	uint32_t id, waits;  /* waits: a bit for each resolver */
+	unsigned asked;
+	mx_forget_done *done;
+	void *arg;
+};
+bool mx_forget_begin(struct mx_lookups *lookups, const struct mx_key *key,
+		    bool below, mx_instant patience, struct mx_forget *f,
+		    mx_forget_done *done, void *arg);
+void mx_forget_cancel(struct mx_forget *f);
 
 #endif

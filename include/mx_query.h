@@ -1,4 +1,4 @@
-/* mx_query.h - a client's query, checked (RFC 1035, 6891, 8906, 9619).
+/* mx_query.h - a client's query, checked (RFC 1035, 6891, 7828, 7873, 8906, 9619).
  *
  * Pure. The result borrows from the message.
  */
@@ -29,7 +29,22 @@ struct mx_query {
 	bool has_opt, dnssec_ok;
 	uint8_t edns_version;
 	uint16_t udp_size; /* as sent; MX_UDP_PLAIN_MAX without OPT */
+
+	/* Options for which a reply may have something: MX_ASKS_ bits. cookie
+	 * points into the message: 8 octets of the client's, then none or 8 to
+	 * 32 of a server's (RFC 7873 section 4). */
+	uint8_t asks, cookie_len;
+	const uint8_t *cookie;
 };
+
+#define MX_ASKS_COOKIE 1u
+#define MX_ASKS_NSID 2u		   /* RFC 5001 */
+#define MX_ASKS_KEEPALIVE 4u	   /* RFC 7828 */
+#define MX_ASKS_KEEPALIVE_TIMED 8u /* the same with a TIMEOUT: an error over
+				      TCP, nothing over UDP (section 3.2.1) */
+
+#define MX_COOKIE_CLIENT_LEN 8u
+#define MX_COOKIE_MAX 40u
 
 enum mx_query_result {
 	MX_QUERY_ANSWER,  /* well-formed: look it up */
@@ -49,9 +64,13 @@ enum mx_query_result {
  * away by the client that signed, and NOTAUTH with BADKEY (RFC 8945 section
  * 5.2.1) needs a TSIG in the reply. Other RRs are ignored.
  *
- * Of EDNS options only the lengths are checked, against the RDATA; what is in
- * a COOKIE, KEEPALIVE or PADDING option is for who serves that option. For an
- * unknown EDNS version not even the lengths: BADVERS tells more. */
+ * Of EDNS options only the lengths are checked, against the RDATA, and that of a
+ * COOKIE by itself; of several COOKIEs the first counts and the others are not
+ * looked at. What is in an option is for who serves it. For an unknown EDNS
+ * version not even the lengths: BADVERS tells more.
+ *
+ * No question but a COOKIE is MX_E_COOKIE_ONLY, whose RCODE is NOERROR (RFC 7873
+ * section 5.4). */
 enum mx_query_result mx_query_read(const uint8_t *msg, size_t len,
 				   struct mx_query *ret,
 				   enum mx_error *ret_err);

@@ -1,6 +1,6 @@
 /* control.c - serves the control socket. See control.h.
  *
- *   line --> request.c --> policy_ask.c --> route_json.c, policy_json.c --> line */
+ *   line --> request.c --> command.c --> line */
 #include "control.h"
 
 #include <event2/buffer.h>
@@ -16,10 +16,7 @@
 
 #include "acceptor.h"
 #include "mx_control.h"
-#include "policy_ask.h"
-#include "policy_json.h"
 #include "request.h"
-#include "route_json.h"
 
 /* A line and the beginning of others. */
 #define INPUT_MAX (4u * MX_CONTROL_LINE_MAX)
@@ -30,8 +27,7 @@
 
 struct control {
 	struct event_base *base;
-	struct route_asks *asks;
-	const struct sts_source *sts; /* NULL: mta-sts is off */
+	struct commands *commands;
 	struct acceptor *acceptor;
 	bool stopped;
 	size_t open;
@@ -53,7 +49,7 @@ struct conn {
 /* A request that is worked on. */
 struct pending {
 	struct conn *conn;
-	struct policy_ask *ask;
+	struct command *command;
 	struct request request;
 	TAILQ_ENTRY(pending) link;
 };
@@ -83,7 +79,7 @@ static void conn_free(struct conn *conn)
 	struct pending *pending;
 
 	while ((pending = TAILQ_FIRST(&conn->pending))) {
-		policy_ask_cancel(pending->ask);
+		command_cancel(pending->command);
 		pending_free(pending);
 	}
 	TAILQ_REMOVE(&conn->control->all, conn, link);
@@ -148,37 +144,15 @@ static void read_more_soon(struct conn *conn)
 	event_active(conn->more, 0, 0);
 }
 
-static json_t *to_json(const struct request *request,
-		       const struct mx_route_result *result,
-		       const struct mx_sts_answer *sts)
-{
-	struct json_time time = { mx_clock_now(), mx_clock_wall_ms() };
-
-	return request->command == REQUEST_POLICY ?
-		       policy_json(request->destination_text,
-				   &request->destination, result, sts, time) :
-		       route_json(request->destination_text,
-				  &request->destination, result, sts, time);
-}
-
-static void on_answer(void *arg, enum mx_error err,
-		      const struct mx_route_result *result,
-		      const struct mx_sts_answer *sts)
+static void on_done(void *arg, enum request_error err, const char *why,
+		    json_t *result)
 {
 	struct pending *pending = arg;
 	struct conn *conn = pending->conn;
-	struct request *request = &pending->request;
-	char *line;
+	json_t *id = pending->request.id;
+	char *line = err == REQUEST_OK ? reply_result(id, result) :
+					 reply_error(id, err, why);
 
-	if (err == MX_OK)
-		line = reply_result(request->id,
-				    to_json(request, result, sts));
-	else if (err == MX_E_OVERLOAD)
-		line = reply_error(request->id, REQUEST_E_BUSY,
-				   "too many routes are being worked out; try again later");
-	else
-		line = reply_error(request->id, REQUEST_E_MEMORY,
-				   mx_error_text(err));
 	pending_free(pending);
 	touch(conn);
 	write_line(conn, line);
@@ -187,28 +161,32 @@ static void on_answer(void *arg, enum mx_error err,
 
 /* ---- requests ---- */
 
+/* Takes the request over. */
 static void begin(struct conn *conn, struct request *request)
 {
-	const struct policy_ask_options options = {
-		.all = true, .patience = CONTROL_ROUTE_MS,
-		.sts_patience = CONTROL_STS_MS,
-	};
-	struct pending *pending = calloc(1, sizeof(*pending));
+	struct commands *commands = conn->control->commands;
+	struct pending *pending;
+	json_t *result;
 
-	if (pending)
-		pending->ask = policy_ask_start(conn->control->asks,
-						conn->control->sts,
-						&request->destination, &options,
-						on_answer, pending);
-	if (!pending || !pending->ask) {
+	if (command_at_once(commands, request, &result)) {
+		write_line(conn, reply_result(request->id, result));
+		request_clear(request);
+		return;
+	}
+	pending = calloc(1, sizeof(*pending));
+	if (pending) {
+		pending->conn = conn;
+		pending->request = *request;
+		pending->command = command_begin(commands, &pending->request,
+						 on_done, pending);
+	}
+	if (!pending || !pending->command) {
 		write_line(conn, reply_error(request->id, REQUEST_E_MEMORY,
 					     "out of memory"));
 		free(pending);
 		request_clear(request);
 		return;
 	}
-	pending->conn = conn;
-	pending->request = *request;
 	TAILQ_INSERT_TAIL(&conn->pending, pending, link);
 	conn->in_flight++;
 }
@@ -450,8 +428,7 @@ size_t control_open(const void *arg)
 	return control->open;
 }
 
-struct control *control_new(struct event_base *base, struct route_asks *asks,
-			    const struct sts_source *sts)
+struct control *control_new(struct event_base *base, struct commands *commands)
 {
 	struct control *control = calloc(1, sizeof(*control));
 
@@ -462,8 +439,7 @@ struct control *control_new(struct event_base *base, struct route_asks *asks,
 	 * and then make do with the time. */
 	json_object_seed(randombytes_random() | 1);
 	TAILQ_INIT(&control->all);
-	control->asks = asks;
-	control->sts = sts;
+	control->commands = commands;
 	control->acceptor = acceptor_new(base, "control-socket", admit, control);
 	if (!control->acceptor) {
 		free(control);

@@ -7,8 +7,7 @@
  *          line and what is in flight: mx_control.h. A connection whose
  *          replies are not taken is read no further, and closed after
  *          CONTROL_WRITE_MS without progress. One that asks nothing for
- *          CONTROL_IDLE_MS is closed. A route has CONTROL_ROUTE_MS; where its
- *          MTA-STS policy has to be fetched, CONTROL_STS_MS before that.
+ *          CONTROL_IDLE_MS is closed. What is asked for: command.h.
  * Threads  control_new() and control_free() while the loop does not run, all
  *          else in it. These are of the shape of worker_service.
  */
@@ -18,19 +17,15 @@
 #include <event2/event.h>
 #include <stddef.h>
 
-#include "policy_ask.h"
+#include "command.h"
 
 #define CONTROL_CONNECTIONS_MAX 64u
 #define CONTROL_IDLE_MS 60000
 #define CONTROL_WRITE_MS 10000
-#define CONTROL_ROUTE_MS 30000
-#define CONTROL_STS_MS 10000
 
 struct control;
-/* asks and sts belong to the caller, and outlive it. sts may be NULL: mta-sts is
- * off. */
-struct control *control_new(struct event_base *base, struct route_asks *asks,
-			    const struct sts_source *sts);
+/* commands belongs to the caller, and outlives it. */
+struct control *control_new(struct event_base *base, struct commands *commands);
 void control_free(struct control *control); /* NULL is fine */
 
 void control_listen(void *control, int fd);

@@ -139,15 +139,155 @@ static enum request_error read_destination(json_t *object, struct request *ret,
 	return REQUEST_OK;
 }
 
-static const struct command {
-	const char *name;
-	enum request_command command;
-	enum request_error (*read)(json_t *object, struct request *ret,
-				   char why[REQUEST_WHY_MAX]);
-} commands[] = {
-	{ "route", REQUEST_ROUTE, read_destination },
-	{ "policy", REQUEST_POLICY, read_destination },
+/* ---- names and types ---- */
+
+static enum request_error read_name(json_t *object, struct request *ret,
+				    char why[REQUEST_WHY_MAX])
+{
+	json_t *name = json_object_get(object, "name");
+	const char *text = json_string_value(name);
+
+	if (!text)
+		return wrong(REQUEST_E_REQUEST, why,
+			     "\"name\" must be there, a string such as \"example.com\"");
+	for (const char *at = text; *at; at++)
+		if (*at < '!' || *at > '~')
+			return wrong(REQUEST_E_NAME, why,
+				     "\"%.100s\" is no name; names with other letters are written in their xn-- form",
+				     text);
+	if (mx_name_from_text(text, &ret->name) != MX_OK)
+		return wrong(REQUEST_E_NAME, why,
+			     "\"%.100s\" is no name: labels have 1 to 63 octets, names up to 255",
+			     text);
+	mx_name_lower(ret->name.octets, ret->name.len);
+	return REQUEST_OK;
+}
+
+/* Those that no answer is kept under cannot be asked for here. */
+static enum request_error read_type(json_t *object, struct request *ret,
+				    char why[REQUEST_WHY_MAX])
+{
+	json_t *type = json_object_get(object, "type");
+	const char *text = json_string_value(type);
+
+	if (!type)
+		return REQUEST_OK;
+	if (!text || !mx_type_from_text(text, &ret->qtype) || ret->qtype == 0 ||
+	    ret->qtype == MX_TYPE_OPT ||
+	    (ret->qtype >= 128 && ret->qtype <= 255))
+		return wrong(REQUEST_E_TYPE, why,
+			     "\"%.40s\" is no type of RRs; such are MX, TLSA, TYPE65280",
+			     text ? text : "");
+	return REQUEST_OK;
+}
+
+static enum request_error read_lookup(json_t *object, struct request *ret,
+				      char why[REQUEST_WHY_MAX])
+{
+	static const char *const known[] = { "id", "command", "name", "type",
+					     NULL };
+	enum request_error err = check_members(object, known, why);
+
+	if (err == REQUEST_OK)
+		err = read_name(object, ret, why);
+	if (err == REQUEST_OK)
+		err = read_type(object, ret, why);
+	if (err == REQUEST_OK && ret->qtype == 0)
+		err = wrong(REQUEST_E_REQUEST, why,
+			    "\"type\" must be there, a string such as \"MX\"");
+	return err;
+}
+
+static enum request_error read_flush(json_t *object, struct request *ret,
+				     char why[REQUEST_WHY_MAX])
+{
+	static const char *const known[] = { "id", "command", "name", "type",
+					     "zone", NULL };
+	json_t *zone = json_object_get(object, "zone");
+	enum request_error err = check_members(object, known, why);
+
+	if (err == REQUEST_OK)
+		err = read_name(object, ret, why);
+	if (err == REQUEST_OK)
+		err = read_type(object, ret, why);
+	if (err != REQUEST_OK)
+		return err;
+	if (zone && !json_is_boolean(zone))
+		return wrong(REQUEST_E_REQUEST, why,
+			     "\"zone\" must be true or false");
+	ret->zone = json_is_true(zone);
+	if (ret->zone && ret->qtype)
+		return wrong(REQUEST_E_REQUEST, why,
+			     "a zone is flushed with all its types: \"type\" does not go with it");
+	return REQUEST_OK;
+}
+
+static enum request_error read_dump(json_t *object, struct request *ret,
+				    char why[REQUEST_WHY_MAX])
+{
+	static const char *const known[] = { "id", "command", "from", NULL };
+	json_t *from = json_object_get(object, "from");
+	enum request_error err = check_members(object, known, why);
+
+	if (err != REQUEST_OK)
+		return err;
+	if (from && (!json_is_integer(from) || json_integer_value(from) < 0))
+		return wrong(REQUEST_E_REQUEST, why,
+			     "\"from\" must be the number that was \"next\" before");
+	ret->from = (uint64_t)json_integer_value(from);
+	return REQUEST_OK;
+}
+
+static enum request_error read_nothing(json_t *object, struct request *ret,
+				       char why[REQUEST_WHY_MAX])
+{
+	static const char *const known[] = { "id", "command", NULL };
+
+	(void)ret;
+	return check_members(object, known, why);
+}
+
+/* ---- commands ---- */
+
+static const char *const command_words[] = {
+#define X(name, word) word,
+	REQUEST_COMMANDS(X)
+#undef X
 };
+#define COMMAND_COUNT (sizeof(command_words) / sizeof(*command_words))
+
+static enum request_error read_arguments(json_t *object, struct request *ret,
+					 char why[REQUEST_WHY_MAX])
+{
+	switch (ret->command) {
+	case REQUEST_ROUTE:
+	case REQUEST_POLICY:
+		return read_destination(object, ret, why);
+	case REQUEST_LOOKUP:
+		return read_lookup(object, ret, why);
+	case REQUEST_FLUSH:
+		return read_flush(object, ret, why);
+	case REQUEST_DUMP:
+		return read_dump(object, ret, why);
+	case REQUEST_STATUS:
+	case REQUEST_STATS:
+		break;
+	}
+	return read_nothing(object, ret, why);
+}
+
+static enum request_error no_such_command(const char *name,
+					  char why[REQUEST_WHY_MAX])
+{
+	char all[128] = "";
+	size_t used = 0;
+
+	for (size_t i = 0; i < COMMAND_COUNT && used < sizeof(all); i++)
+		used += (size_t)snprintf(all + used, sizeof(all) - used, "%s%s",
+					 i > 0 ? ", " : "", command_words[i]);
+	return wrong(REQUEST_E_COMMAND, why,
+		     "there is no command \"%.60s\"; there are: %s", name, all);
+}
 
 static enum request_error read_object(json_t *object, struct request *ret,
 				      char why[REQUEST_WHY_MAX])
@@ -160,14 +300,13 @@ static enum request_error read_object(json_t *object, struct request *ret,
 	if (!name)
 		return wrong(REQUEST_E_REQUEST, why,
 			     "\"command\" must be there, a string such as \"route\"");
-	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
-		if (strcmp(commands[i].name, name) != 0)
+	for (size_t i = 0; i < COMMAND_COUNT; i++) {
+		if (strcmp(command_words[i], name) != 0)
 			continue;
-		ret->command = commands[i].command;
-		return commands[i].read(object, ret, why);
+		ret->command = (enum request_command)i;
+		return read_arguments(object, ret, why);
 	}
-	return wrong(REQUEST_E_COMMAND, why,
-		     "there is no command \"%.60s\"; there are: route, policy", name);
+	return no_such_command(name, why);
 }
 
 enum request_error request_read(const char *line, size_t len,

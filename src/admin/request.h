@@ -14,6 +14,7 @@
 #include <stdbool.h>
 
 #include "mx_route.h"
+#include "mx_wire.h"
 
 #define REQUEST_DEPTH_MAX 8u
 #define REQUEST_ID_MAX 64u
@@ -28,6 +29,8 @@
 	X(REQUEST, "request") \
 	X(COMMAND, "command") \
 	X(DESTINATION, "destination") \
+	X(NAME, "name") \
+	X(TYPE, "type") \
 	X(BUSY, "busy") \
 	X(MEMORY, "memory")
 
@@ -39,14 +42,33 @@ enum request_error {
 };
 const char *request_error_word(enum request_error err);
 
-enum request_command { REQUEST_ROUTE, REQUEST_POLICY };
+/* What can be asked: NAME, word. */
+#define REQUEST_COMMANDS(X) \
+	X(ROUTE, "route") \
+	X(POLICY, "policy") \
+	X(STATUS, "status") \
+	X(STATS, "stats") \
+	X(LOOKUP, "lookup") \
+	X(FLUSH, "flush") \
+	X(DUMP, "dump")
+
+enum request_command {
+#define X(name, word) REQUEST_##name,
+	REQUEST_COMMANDS(X)
+#undef X
+};
 
 struct request {
 	json_t *id; /* string or integer; NULL: none */
 	enum request_command command;
-	/* of both */
+	/* of route and policy */
 	char destination_text[REQUEST_DESTINATION_MAX];
 	struct mx_route_destination destination;
+	/* of lookup and flush: in lower case; QTYPE 0: all types */
+	struct mx_name name;
+	uint16_t qtype;
+	bool zone; /* of flush: and all below it */
+	uint64_t from; /* of dump: where to go on, 0 at first */
 };
 
 /* Read a line, its newline gone. On error why says what is wrong, in ASCII

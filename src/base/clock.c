@@ -18,6 +18,14 @@ mx_instant mx_clock_now(void)
 	return read_ms(CLOCK_BOOTTIME);
 }
 
+int64_t mx_clock_us(void)
+{
+	struct timespec ts = { 0 };
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
 int64_t mx_clock_wall_ms(void)
 {
 	return read_ms(CLOCK_REALTIME);

@@ -706,7 +706,8 @@ const char *mx_config_control_socket(const struct mx_config *config)
 static bool has_services(const struct mx_config *config)
 {
 	return mx_config_control_socket(config) != NULL ||
-	       config->policy_listen.count > 0;
+	       config->policy_listen.count > 0 ||
+	       config->http_listen.count > 0;
 }
 
 unsigned mx_config_threads(const struct mx_config *config)

@@ -16,6 +16,7 @@
 
 #include "config_parts.h"
 #include "mx_control.h"
+#include "mx_cookie.h"
 #include "mx_privilege.h"
 #include "text.h"
 
@@ -73,15 +74,15 @@ static enum mx_error check_listen(struct mx_load *load)
 	return MX_OK;
 }
 
-/* ---- policy-listen ---- */
+/* ---- policy-listen, http-listen ---- */
 
-static bool same_policy_listen(const char *a, const char *b)
+static bool same_service(const char *a, const char *b)
 {
 	const char *path_a, *path_b;
 	struct sockaddr_storage addr_a = { 0 }, addr_b = { 0 };
 	socklen_t len;
 
-	/* Checked when they were read. */
+	/* Checked when they were read; both options know the same forms. */
 	mx_policy_listen_parse(a, &path_a, &addr_a, &len);
 	mx_policy_listen_parse(b, &path_b, &addr_b, &len);
 	if (path_a || path_b)
@@ -89,18 +90,41 @@ static bool same_policy_listen(const char *a, const char *b)
 	return mx_address_equal(&addr_a, &addr_b);
 }
 
-static enum mx_error check_policy_listen(struct mx_load *load)
+static enum mx_error check_twice(struct mx_load *load, unsigned option,
+				 const struct mx_texts *texts)
 {
-	const struct mx_texts *texts = &load->config->policy_listen;
-
 	for (size_t i = 1; i < texts->count; i++)
 		for (size_t k = 0; k < i; k++)
-			if (same_policy_listen(texts->at[i], texts->at[k]))
+			if (same_service(texts->at[i], texts->at[k]))
 				return mx_load_fail(load,
-						    mx_load_place(load, MX_OPTION_policy_listen, i),
-						    "\"%s\" for \"policy-listen\" is there twice; leave one of them out",
-						    mx_excerpt(texts->at[i]).text);
+						    mx_load_place(load, option, i),
+						    "\"%s\" for \"%s\" is there twice; leave one of them out",
+						    mx_excerpt(texts->at[i]).text,
+						    mx_options[option].key);
 	return MX_OK;
+}
+
+static enum mx_error check_policy_listen(struct mx_load *load)
+{
+	return check_twice(load, MX_OPTION_policy_listen,
+			   &load->config->policy_listen);
+}
+
+/* One address cannot be both. */
+static enum mx_error check_http_listen(struct mx_load *load)
+{
+	const struct mx_texts *http = &load->config->http_listen;
+	const struct mx_texts *policy = &load->config->policy_listen;
+	enum mx_error err = check_twice(load, MX_OPTION_http_listen, http);
+
+	for (size_t i = 0; err == MX_OK && i < http->count; i++)
+		for (size_t k = 0; k < policy->count; k++)
+			if (strcmp(http->at[i], policy->at[k]) == 0)
+				return mx_load_fail(load,
+						    mx_load_place(load, MX_OPTION_http_listen, i),
+						    "\"%s\" for \"http-listen\" is that of policy-listen; choose another",
+						    mx_excerpt(http->at[i]).text);
+	return err;
 }
 
 /* ---- access-control ---- */
@@ -156,6 +180,39 @@ out:
 	free(order);
 	free(rules);
 	return err;
+}
+
+static bool only_loopback(const struct mx_acl_rule *rule)
+{
+	if (rule->family == AF_INET)
+		return rule->prefix[0] == 127 && rule->prefix_bits >= 8;
+	return rule->prefix_bits == 128 &&
+	       memcmp(rule->prefix, &in6addr_loopback, 16) == 0;
+}
+
+/* A resolver for everyone is a weapon, and one that refuses everyone is of no
+ * use: who listens where others can ask says who they are. A rule that refuses
+ * them is an answer too. */
+static enum mx_error check_open(struct mx_load *load)
+{
+	const struct mx_config *c = load->config;
+	struct mx_acl_rule rule;
+
+	for (size_t i = 0; i < c->access_control.count; i++)
+		if (mx_acl_rule_parse(c->access_control.at[i], &rule) &&
+		    !only_loopback(&rule))
+			return MX_OK;
+	for (size_t i = 0; i < c->listen.count; i++) {
+		struct sockaddr_storage addr = listen_address(c, i);
+
+		if (mx_address_loopback(&addr))
+			continue;
+		return mx_load_fail(load,
+				    mx_load_place(load, MX_OPTION_listen, i),
+				    "other hosts can reach \"%s\", and no rule says which of them may ask; add those that may, as in \"access-control: 192.0.2.0/24 allow\", beside \"127.0.0.0/8 allow\" and \"::1/128 allow\"",
+				    mx_excerpt(c->listen.at[i]).text);
+	}
+	return MX_OK;
 }
 
 /* ---- forward-zone, stub-zone ---- */
@@ -613,18 +670,38 @@ static enum mx_error check_user(struct mx_load *load)
 			    mx_excerpt(name).text);
 }
 
+static enum mx_error check_cookie_secrets(struct mx_load *load)
+{
+	const char *path = load->config->cookie_secret_file;
+	struct mx_cookie_secrets secrets;
+	char why[MX_COOKIE_WHY_MAX];
+
+	if (*path == '\0')
+		return MX_OK;
+	if (!mx_cookie_secrets_read(path, &secrets, why))
+		return mx_load_fail(load,
+				    mx_load_place(load, MX_OPTION_cookie_secret_file, 0),
+				    "\"%s\" for \"cookie-secret-file\": %s",
+				    mx_excerpt(path).text, why);
+	explicit_bzero(&secrets, sizeof(secrets));
+	return MX_OK;
+}
+
 enum mx_error mx_load_check(struct mx_load *load)
 {
 	enum mx_error (*const checks[])(struct mx_load *) = {
 		check_failure_ttl, check_listen, check_policy_listen,
+		check_http_listen,
 		check_access_control,
 		check_zones, check_user, check_root_hints, check_trust_anchor,
-		check_ca_file, check_state_dir,
+		check_ca_file, check_state_dir, check_cookie_secrets,
+		check_open,
 	};
 	char **paths[] = { &load->config->root_hints,
 			   &load->config->trust_anchor_file,
 			   &load->config->mta_sts_ca_file,
-			   &load->config->state_dir };
+			   &load->config->state_dir,
+			   &load->config->cookie_secret_file };
 	enum mx_error err = MX_OK;
 
 	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths) && err == MX_OK; i++)

@@ -1,4 +1,5 @@
 /* config_list.c - one entry of a LIST. See config_parts.h and mx_config.h. */
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #define DNS_PORT 53
 #define LISTEN_PORT 5335
 #define POLICY_PORT 8642
+#define HTTP_PORT 8053
 
 bool mx_word_next(const char **text, char *out, size_t room)
 {
@@ -38,7 +40,7 @@ static bool check_listen(const char *text, char why[MX_WHY_TEXT_MAX])
 	return true;
 }
 
-/* ---- policy-listen ---- */
+/* ---- policy-listen, http-listen ---- */
 
 static const char *socket_path(const char *text)
 {
@@ -52,6 +54,13 @@ bool mx_policy_listen_parse(const char *text, const char **ret_path,
 {
 	*ret_path = socket_path(text);
 	return *ret_path || mx_address_parse(text, POLICY_PORT, ret, ret_len);
+}
+
+bool mx_http_listen_parse(const char *text, const char **ret_path,
+			  struct sockaddr_storage *ret, socklen_t *ret_len)
+{
+	*ret_path = socket_path(text);
+	return *ret_path || mx_address_parse(text, HTTP_PORT, ret, ret_len);
 }
 
 static bool check_socket_path(const char *path, char why[MX_WHY_TEXT_MAX])
@@ -69,7 +78,8 @@ static bool check_socket_path(const char *path, char why[MX_WHY_TEXT_MAX])
 	return true;
 }
 
-static bool check_policy_listen(const char *text, char why[MX_WHY_TEXT_MAX])
+static bool check_service_listen(const char *text, uint16_t port,
+				 char why[MX_WHY_TEXT_MAX])
 {
 	const char *path = socket_path(text);
 	struct sockaddr_storage addr;
@@ -77,11 +87,22 @@ static bool check_policy_listen(const char *text, char why[MX_WHY_TEXT_MAX])
 
 	if (path)
 		return check_socket_path(path, why);
-	if (!mx_address_read(text, POLICY_PORT, &addr, &len, why))
+	if (!mx_address_read(text, port, &addr, &len, why))
 		return false;
 	if (mx_address_multicast(&addr))
-		return mx_why(why, "%s is no address a host can have; write one as in 127.0.0.1@8642",
-			    mx_excerpt(text).text);
+		return mx_why(why, "%s is no address a host can have; write one as in 127.0.0.1@%u",
+			    mx_excerpt(text).text, port);
+	return true;
+}
+
+/* As it stands in a Host header. */
+static bool check_http_host(const char *text, char why[MX_WHY_TEXT_MAX])
+{
+	for (const char *at = text; *at; at++)
+		if (!isalnum((unsigned char)*at) && *at != '-' && *at != '.' &&
+		    *at != '_')
+			return mx_why(why, "\"%s\" is no name of a host; write one as in mail.example.com",
+				    mx_excerpt(text).text);
 	return true;
 }
 
@@ -311,7 +332,11 @@ bool mx_list_entry_check(enum mx_option_index option, const char *text,
 	case MX_OPTION_listen:
 		return check_listen(text, why);
 	case MX_OPTION_policy_listen:
-		return check_policy_listen(text, why);
+		return check_service_listen(text, POLICY_PORT, why);
+	case MX_OPTION_http_listen:
+		return check_service_listen(text, HTTP_PORT, why);
+	case MX_OPTION_http_host:
+		return check_http_host(text, why);
 	case MX_OPTION_access_control:
 		return check_access_control(text, why);
 	case MX_OPTION_forward_zone:

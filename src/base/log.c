@@ -13,7 +13,7 @@
 #include "mx_clock.h"
 #include "text.h"
 
-#define LINE_MAX_OCTETS 1000
+#define LINE_MAX_OCTETS 2000
 
 static const struct {
 	const char *text;

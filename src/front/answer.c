@@ -49,12 +49,19 @@ static bool failure_kept(struct mx_lookups *l,
 	       stale_there(l, &question->key);
 }
 
+static mx_instant took_ms(const struct mx_question *question)
+{
+	return mx_clock_now() - question->started;
+}
+
 void question_fail(struct mx_lookups *l, struct mx_question *question,
 		   uint16_t ede, const char *why)
 {
 	struct mx_lookup_result result = result_failed(MX_E_UPSTREAM, ede, why);
 
 	mx_count(l->counters, upstream_failures, 1);
+	troubles_failed(l->troubles, &question->key, ede, why,
+			took_ms(question), mx_clock_now());
 	if (failure_kept(l, question))
 		failure_put(l, &question->key, ede, why, mx_clock_now());
 	question_end(l, question, NULL, &result);
@@ -85,13 +92,36 @@ static bool awaited(const struct mx_question *question)
 	return false;
 }
 
+/* An answer that is used: what it is, and whether it was any trouble. */
+static void heard(struct mx_lookups *l, const struct mx_question *question,
+		  const struct mx_answer *answer, const char *why)
+{
+	mx_instant now = mx_clock_now();
+
+	switch (answer->state) {
+	case MX_SECURE: mx_count(l->counters, upstream_secure, 1); break;
+	case MX_BOGUS:
+		mx_count(l->counters, upstream_bogus, 1);
+		troubles_failed(l->troubles, &question->key, reason_ede(why),
+				why, took_ms(question), now);
+		return;
+	default: mx_count(l->counters, upstream_insecure, 1); break;
+	}
+	troubles_answered(l->troubles, &question->key, took_ms(question), now);
+}
+
 void lookups_answer(struct mx_lookups *l, unsigned resolver,
 		    const struct mx_channel_answer *channel)
 {
-	struct mx_question *question = question_by_id(l, channel->id);
+	struct mx_question *question;
 	char why[MX_WHY_MAX + 1];
 	struct mx_answer answer;
 
+	if (channel->status == MX_CHANNEL_FORGOTTEN) {
+		forget_heard(l, resolver, channel->id);
+		return;
+	}
+	question = question_by_id(l, channel->id);
 	/* Forgotten meanwhile, or not this resolver's to answer. */
 	if (!question || question->resolver != resolver)
 		return;
@@ -126,6 +156,7 @@ void lookups_answer(struct mx_lookups *l, unsigned resolver,
 		question_fail(l, question, MX_EDE_OTHER, mx_error_text(err));
 		return;
 	}
+	heard(l, question, &answer, why);
 	if (answer.state == MX_BOGUS) {
 		answer.ede = reason_ede(why);
 		answer.why = why;

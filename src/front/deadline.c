@@ -45,6 +45,8 @@ static void remember_late(struct mx_lookups *l, struct mx_question *question,
 	if (question->failed_until > now)
 		return;
 	failure_log(question, "no answer in time", "");
+	troubles_failed(l->troubles, &question->key, result.ede, result.why,
+			now - question->started, now);
 	question->failed_until = failure_put(l, &question->key, result.ede,
 					     result.why, now);
 }

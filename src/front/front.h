@@ -13,9 +13,11 @@
 #include "mx_channel.h"
 #include "mx_cold.h"
 #include "mx_config.h"
+#include "mx_cookie.h"
 #include "mx_counters.h"
 #include "mx_ede.h"
 #include "mx_ingest.h"
+#include "mx_latency.h"
 #include "mx_lookup.h"
 #include "mx_query.h"
 #include "mx_snapshot.h"
@@ -47,10 +49,26 @@ static inline void timer_start(struct event *timer, mx_instant wait_ms)
 /* ---- limits.c: who may ask, and how much; shared by all workers ---- */
 
 struct mx_limits;
+struct troubles;
 struct mx_limits *limits_new(const struct mx_config *config);
 void limits_free(struct mx_limits *limits);
 enum mx_acl_action limits_acl(const struct mx_limits *limits,
 			      const struct sockaddr *peer);
+/* Its address as it counts everywhere here: an IPv4-mapped one is IPv4. */
+const uint8_t *limits_address(const struct sockaddr *peer, size_t *ret_len);
+/* This host: nobody else can say that a datagram comes from there. */
+static inline bool limits_loopback(const struct sockaddr *peer)
+{
+	if (peer->sa_family == AF_INET)
+		return *(const uint8_t *)&((const struct sockaddr_in *)peer)
+				->sin_addr == 127;
+	return IN6_IS_ADDR_LOOPBACK(
+		&((const struct sockaddr_in6 *)peer)->sin6_addr);
+}
+/* A reply over UDP to a client that may not be who it says: may it go? */
+enum limits_rate { LIMITS_RATE_OK, LIMITS_RATE_TRUNCATE, LIMITS_RATE_DROP };
+enum limits_rate limits_rate(struct mx_limits *limits,
+			     const struct sockaddr *peer, mx_instant now);
 /* A client's slot: address only, without port. Clients whose addresses hash
  * to the same slot share its bounds; there are MX_LIMITS_SLOTS of them. */
 #define MX_LIMITS_SLOTS 65536
@@ -78,6 +96,11 @@ enum limits_tcp limits_tcp(struct mx_limits *limits, uint32_t client);
 uint32_t limits_tcp_share(const struct mx_limits *limits);
 bool limits_tcp_past_total(struct mx_limits *limits, uint32_t client);
 void limits_tcp_end(struct mx_limits *limits, uint32_t client);
+/* How much of all that there is now, over all workers; for any thread. */
+struct limits_now {
+	uint32_t waiting, questions, tcp;
+};
+struct limits_now limits_now(const struct mx_limits *limits);
 bool limits_tcp_pressed(const struct mx_limits *limits); /* over half full */
 
 /* ---- local.c: special names, RFC 6761 and others ---- */
@@ -135,6 +158,45 @@ struct refresh {
 };
 struct refresh *refreshes_take(struct refreshes *refreshes, mx_instant now);
 
+/* ---- cookies.c: server cookies, RFC 7873 and 9018 ---- */
+
+#define COOKIE_LEN 24u /* client's and server's */
+
+/* What a client has shown with its query. NONE: no COOKIE option at all. */
+enum cookie_state { COOKIE_NONE, COOKIE_CLIENT_ONLY, COOKIE_BAD, COOKIE_GOOD };
+
+/* Reads cookie-secret-file, so to be called before privileges are dropped. Used
+ * by all workers, which only read. NULL: no memory. */
+struct cookies;
+struct cookies *cookies_new(const struct mx_config *config);
+void cookies_free(struct cookies *cookies);
+/* cookie: MX_COOKIE_CLIENT_LEN to MX_COOKIE_MAX octets of an option. now_s: the
+ * wall clock's, as RFC 9018 has it in the cookie. ret: for the reply. */
+enum cookie_state cookies_check(const struct cookies *cookies,
+				const uint8_t *cookie, size_t len,
+				const struct sockaddr *peer, uint32_t now_s,
+				uint8_t ret[COOKIE_LEN]);
+
+/* ---- options.c: EDNS options that are served ---- */
+
+#define KEEPALIVE_UNIT_MS 100 /* RFC 7828 section 3.1 */
+
+/* What a reply's OPT begins with. len octets have their place reserved, nsid
+ * (borrowed from the configuration, "" for none) goes if there is room. */
+#define OPTIONS_MAX (4 + COOKIE_LEN + 4 + 2)
+struct options {
+	uint8_t len;
+	uint8_t octets[OPTIONS_MAX];
+	const char *nsid;
+};
+struct worker;
+/* For a query with asks. */
+enum cookie_state options_serve(const struct worker *worker,
+				const struct mx_query *q,
+				const struct sockaddr *peer, bool tcp,
+				struct options *ret);
+void options_put(const struct options *options, struct mx_out *out);
+
 /* ---- reply.c: the octets of a reply ---- */
 
 struct reply_ede {
@@ -155,9 +217,10 @@ size_t reply_limit(const struct mx_query *q, bool tcp, size_t udp_size_max);
 uint8_t *reply_body(const struct mx_query *q, uint8_t *msg);
 size_t reply_body_room(const struct mx_query *q, size_t limit);
 /* Write header, question and OPT around the body; returns the length. EDE
- * that does not fit is left out, its text first. */
-size_t reply_finish(const struct mx_query *q, const struct reply *reply,
-		    uint8_t *msg, size_t limit);
+ * that does not fit is left out, its text first. options: only looked at if the
+ * query asks; their len is not in the limit, which is that of all else. */
+size_t reply_finish(const struct mx_query *q, const struct options *options,
+		    const struct reply *reply, uint8_t *msg, size_t limit);
 
 /* ---- realm.c: what decides which answers are true ---- */
 
@@ -213,6 +276,16 @@ void lookups_refresh(struct mx_lookups *lookups, const struct mx_key *key,
 /* From now on nothing is asked ahead, and what was is given up: the worker is
  * to end. */
 void lookups_stop_ahead(struct mx_lookups *lookups);
+/* What went wrong lately (troubles.h); for any thread. */
+struct troubles *lookups_troubles(const struct mx_lookups *lookups);
+/* The resolvers as this worker knows them; from its own thread. */
+struct lookups_resolver {
+	bool there;
+	unsigned times; /* how many there have been so far */
+};
+unsigned lookups_resolvers(const struct mx_lookups *lookups);
+struct lookups_resolver lookups_resolver(const struct mx_lookups *lookups,
+					 unsigned resolver);
 /* Lookups that wait for an answer now. */
 size_t lookups_waiting(const struct mx_lookups *lookups);
 
@@ -222,16 +295,25 @@ unsigned key_octets(const struct mx_key *key, uint8_t room[KEY_OCTETS_MAX]);
 
 /* ---- query.c: one query, whatever its transport ---- */
 
-struct worker;
-
 struct ask {
 	struct mx_query q;
+	struct options options; /* unset unless q.asks */
 	struct mx_key key; /* points to qname */
 	uint8_t qname[MX_NAME_MAX];
 	size_t limit;
 	uint32_t client;
+	bool certain; /* the client is where its address says */
 };
-enum ask_outcome { ASK_REPLY, ASK_DROP, ASK_WAIT };
+/* How a query was answered, as mx_latency.h counts it: those up to ASK_REPLY
+ * are replies. */
+enum ask_outcome {
+	ASK_HIT = MX_LATENCY_hit,
+	ASK_STALE = MX_LATENCY_stale,
+	ASK_FAILED = MX_LATENCY_failed,
+	ASK_REPLY = MX_LATENCY_CLASS_COUNT, /* not measured */
+	ASK_DROP,
+	ASK_WAIT,
+};
 /* Read a query and answer it at once if that is possible: *ret_len octets in
  * reply, which has room for 65,535 over TCP, udp-size-max over UDP. ASK_WAIT:
  * give *ask to ask_wait(). */
@@ -244,9 +326,12 @@ enum ask_outcome ask_begin(struct worker *worker, const uint8_t *msg,
 struct asking {
 	struct mx_lookup lookup;
 	struct worker *worker;
-	struct mx_query q; /* question points to the copy */
+	struct mx_query q; /* question points to the copy; no cookie */
+	struct options options;
 	uint8_t question[MX_NAME_MAX + 4];
 	size_t limit;
+	int64_t taken_us; /* see struct worker */
+	uint8_t waits_as; /* enum mx_latency_class, if it is answered in time */
 	/* Called once with the reply, which is borrowed. */
 	void (*deliver)(struct asking *asking, const uint8_t *reply, size_t len);
 };
@@ -267,6 +352,8 @@ struct tcp *tcp_new(struct worker *worker);
 bool tcp_listen(struct tcp *tcp, int fd);
 void tcp_stop(struct tcp *tcp); /* accept nothing new, close what is idle */
 size_t tcp_open(const struct tcp *tcp);
+/* How long a connection may be idle just now; 0 once it was stopped. */
+mx_instant tcp_idle_ms(const struct tcp *tcp);
 void tcp_free(struct tcp *tcp);
 
 /* ---- worker.c ---- */
@@ -280,7 +367,7 @@ struct worker_service {
 	size_t (*open)(const void *arg);   /* how much is still in hand */
 };
 
-#define WORKER_SERVICES 3u
+#define WORKER_SERVICES 4u
 
 struct udp_batch;
 struct udp_batch *udp_batch_new(size_t udp_size_max);
@@ -294,6 +381,7 @@ struct worker {
 	struct mx_cache *cache;
 	struct mx_limits *limits;
 	const struct mx_local *local;
+	const struct cookies *cookies; /* set after new; NULL: none are made */
 	struct mx_lookups *lookups;
 	struct udp_batch *batch; /* one for all its UDP sockets */
 	struct tcp *tcp;
@@ -308,9 +396,15 @@ struct worker {
 	bool draining;
 	mx_instant drain_until;
 	struct selftest *selftest;
+	_Atomic int selftest_says; /* enum selftest_verdict */
 	struct warm *warm; /* NULL: not this worker's, or nothing to keep */
 	struct worker_service services[WORKER_SERVICES]; /* arg NULL: none */
+	/* When what is being worked on was read from its socket, by
+	 * mx_clock_us(); whoever reads sets it. */
+	int64_t taken_us;
 	struct mx_counters counters;
+	struct mx_latency latency;
+	struct mx_ede_counts edes; /* in replies */
 };
 
 enum worker_verb { WORKER_UDP, WORKER_TCP, WORKER_SERVICE, WORKER_CHANNEL,
@@ -333,6 +427,8 @@ void worker_free(struct worker *worker);
 
 /* ---- selftest.c: is `. NS` there, and secure? ---- */
 
+enum selftest_verdict { SELFTEST_UNKNOWN, SELFTEST_SECURE, SELFTEST_NOT_SECURE,
+			SELFTEST_SILENT };
 struct selftest;
 struct selftest *selftest_start(struct worker *worker);
 void selftest_free(struct selftest *selftest);

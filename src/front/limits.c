@@ -1,7 +1,7 @@
 /* limits.c - who may ask, and how much.
  *
  * All counts are over all workers, so they are atomics; they are touched only
- * by what waits or connects, never by a hit. */
+ * by what waits or connects, never by a hit for this host itself. */
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +28,11 @@ struct mx_limits {
 	uint32_t question_share, tcp_share; /* of one worker */
 	_Atomic uint32_t waiting, questions, tcp;
 	int64_t ahead_ns;	/* what one question asked ahead takes */
-	_Atomic int64_t ahead_from; /* see limits_ahead, ns */
+	_Atomic int64_t ahead_from; /* see bucket_take, ns */
+	int64_t rate_ns;	/* what one reply takes; 0: no bound */
+	uint32_t rate_slip;
+	_Atomic uint32_t rate_over; /* replies past it, to let some slip */
+	_Atomic int64_t rate_from[MX_LIMITS_SLOTS]; /* of networks */
 	_Atomic uint32_t client_waiting[MX_LIMITS_SLOTS];
 	_Atomic uint32_t client_tcp[MX_LIMITS_SLOTS];
 };
@@ -99,6 +103,9 @@ struct mx_limits *limits_new(const struct mx_config *config)
 	limits->tcp_max = (uint32_t)config->tcp_connections_max;
 	limits->tcp_client_max = (uint32_t)config->tcp_connections_client_max;
 	limits->ahead_ns = SECOND_NS / (int64_t)config->mail_prefetch_rate;
+	if (config->rate_limit > 0)
+		limits->rate_ns = SECOND_NS / (int64_t)config->rate_limit;
+	limits->rate_slip = (uint32_t)config->rate_limit_slip;
 	/* All who ask have a share of the questions, but only workers take
 	 * connections. */
 	limits->question_share = share(limits->in_flight_max,
@@ -173,6 +180,13 @@ enum mx_acl_action limits_acl(const struct mx_limits *limits,
 	return MX_ACL_REFUSE;
 }
 
+const uint8_t *limits_address(const struct sockaddr *peer, size_t *ret_len)
+{
+	int family;
+
+	return address_octets(peer, &family, ret_len);
+}
+
 uint32_t limits_client(const struct mx_limits *limits,
 		       const struct sockaddr *peer)
 {
@@ -244,21 +258,54 @@ void limits_question_end(struct mx_limits *limits)
 
 /* A bucket as one number, which a worker needs no lock for: the time at which
  * it is full again. It is empty when that is a second away. */
-bool limits_ahead(struct mx_limits *limits, mx_instant now)
+static bool bucket_take(_Atomic int64_t *bucket, int64_t cost_ns,
+			mx_instant now)
 {
 	int64_t now_ns = now * (SECOND_NS / 1000);
-	int64_t from = atomic_load_explicit(&limits->ahead_from,
-					    memory_order_relaxed);
+	int64_t from = atomic_load_explicit(bucket, memory_order_relaxed);
 	int64_t to;
 
 	do {
-		to = (from > now_ns ? from : now_ns) + limits->ahead_ns;
+		to = (from > now_ns ? from : now_ns) + cost_ns;
 		if (to > now_ns + SECOND_NS)
 			return false;
 	} while (!atomic_compare_exchange_weak_explicit(
-		&limits->ahead_from, &from, to, memory_order_relaxed,
+		bucket, &from, to, memory_order_relaxed,
 		memory_order_relaxed));
 	return true;
+}
+
+bool limits_ahead(struct mx_limits *limits, mx_instant now)
+{
+	return bucket_take(&limits->ahead_from, limits->ahead_ns, now);
+}
+
+/* The slot of a client's network: who forges one address forges its
+ * neighbours too. */
+static uint32_t network_slot(const struct sockaddr *peer)
+{
+	size_t len;
+	const uint8_t *address = limits_address(peer, &len);
+	uint64_t hash;
+
+	crypto_shorthash((uint8_t *)&hash, address, len == 4 ? 3 : 7,
+			 front_hash_key);
+	return (uint32_t)(hash % MX_LIMITS_SLOTS);
+}
+
+enum limits_rate limits_rate(struct mx_limits *limits,
+			     const struct sockaddr *peer, mx_instant now)
+{
+	if (limits->rate_ns == 0 ||
+	    bucket_take(&limits->rate_from[network_slot(peer)],
+			limits->rate_ns, now))
+		return LIMITS_RATE_OK;
+
+	uint32_t over = atomic_fetch_add_explicit(&limits->rate_over, 1,
+						  memory_order_relaxed);
+	return limits->rate_slip > 0 && over % limits->rate_slip == 0
+		       ? LIMITS_RATE_TRUNCATE
+		       : LIMITS_RATE_DROP;
 }
 
 enum limits_tcp limits_tcp(struct mx_limits *limits, uint32_t client)
@@ -294,4 +341,15 @@ bool limits_tcp_pressed(const struct mx_limits *limits)
 {
 	return atomic_load_explicit(&limits->tcp, memory_order_relaxed) >
 	       limits->tcp_max / 2;
+}
+
+struct limits_now limits_now(const struct mx_limits *limits)
+{
+	return (struct limits_now){
+		.waiting = atomic_load_explicit(&limits->waiting,
+						memory_order_relaxed),
+		.questions = atomic_load_explicit(&limits->questions,
+						  memory_order_relaxed),
+		.tcp = atomic_load_explicit(&limits->tcp, memory_order_relaxed),
+	};
 }

@@ -42,6 +42,7 @@ struct mx_lookups *lookups_new(struct event_base *base,
 	TAILQ_INIT(&l->by_deadline);
 	TAILQ_INIT(&l->by_stale);
 	TAILQ_INIT(&l->ready);
+	TAILQ_INIT(&l->forgets);
 	l->resolver_count = mx_config_resolvers(config);
 	l->slot_count = config->in_flight_max < SLOTS_MAX
 				? (uint32_t)config->in_flight_max
@@ -56,12 +57,13 @@ struct mx_lookups *lookups_new(struct event_base *base,
 	l->room = mx_ingest_room_new();
 	l->stale = stale_rules_new(config);
 	l->refreshes = refreshes_new();
+	l->troubles = troubles_new();
 	l->ahead = config->mail_prefetch ? ahead_new(l) : NULL;
 	l->refresh_timer = evtimer_new(base, lookups_refresh_due, l);
 	l->timer = evtimer_new(base, deadlines_due, l);
 	l->deliver = event_new(base, -1, 0, lookups_deliver, l);
 	if (!l->by_slot || !l->upstream || !l->room || !l->stale || !l->timer ||
-	    !l->deliver || !l->refreshes || !l->refresh_timer ||
+	    !l->deliver || !l->troubles || !l->refreshes || !l->refresh_timer ||
 	    (config->mail_prefetch && !l->ahead))
 		goto fail;
 	for (unsigned i = 0; i < l->resolver_count; i++)
@@ -71,6 +73,25 @@ struct mx_lookups *lookups_new(struct event_base *base,
 fail:
 	lookups_free(l);
 	return NULL;
+}
+
+struct troubles *lookups_troubles(const struct mx_lookups *l)
+{
+	return l->troubles;
+}
+
+unsigned lookups_resolvers(const struct mx_lookups *l)
+{
+	return l->resolver_count;
+}
+
+struct lookups_resolver lookups_resolver(const struct mx_lookups *l,
+					 unsigned resolver)
+{
+	return (struct lookups_resolver){
+		.there = upstream_there(l->upstream[resolver]),
+		.times = upstream_times(l->upstream[resolver]),
+	};
 }
 
 void lookups_stop_ahead(struct mx_lookups *l)
@@ -87,6 +108,8 @@ void lookups_free(struct mx_lookups *l)
 	struct mx_lookup *lookup;
 
 	ahead_free(l->ahead);
+	while (!TAILQ_EMPTY(&l->forgets))
+		mx_forget_cancel(TAILQ_FIRST(&l->forgets));
 	while ((question = TAILQ_FIRST(&l->by_age))) {
 		question_detach(l, question);
 		free(question);
@@ -106,6 +129,7 @@ void lookups_free(struct mx_lookups *l)
 	if (l->refresh_timer)
 		event_free(l->refresh_timer);
 	refreshes_free(l->refreshes);
+	troubles_free(l->troubles);
 	free(l->upstream);
 	free(l->by_slot);
 	free(l);

@@ -6,6 +6,7 @@
  *   answer.c    how a question ends
  *   result.c    what those who waited hear
  *   again.c     what is asked again
+ *   forget.c    what resolvers are to forget
  *   ahead.c     what is asked before a mail server asks for it
  *   lookups.c   set up and tear down
  *
@@ -15,6 +16,7 @@
 #define LOOKUPS_H
 
 #include "front.h"
+#include "troubles.h"
 
 /* A question in flight. In question.c's tables; `sending` is upstream.c's. */
 struct mx_question {
@@ -64,6 +66,8 @@ struct mx_lookups {
 	unsigned refreshing;
 	struct ahead *ahead; /* NULL: nothing is asked ahead */
 	struct stale_rules *stale;
+	struct troubles *troubles;
+	TAILQ_HEAD(, mx_forget) forgets;
 	uint8_t stale_octets[MX_MESSAGE_MAX]; /* of the answer being given */
 };
 
@@ -158,6 +162,13 @@ void lookups_ask_again(struct mx_lookups *lookups, unsigned resolver);
 void lookups_refresh_due(evutil_socket_t fd, short what, void *arg);
 void lookups_refresh_arm(struct mx_lookups *l, mx_instant now);
 
+/* ---- forget.c ---- */
+
+/* It says that it has forgotten, as it was asked to under this id. */
+void forget_heard(struct mx_lookups *l, unsigned resolver, uint32_t id);
+/* Another one is there. */
+void forget_resolver_came(struct mx_lookups *l, unsigned resolver);
+
 /* ---- ahead.c ---- */
 
 /* Questions that a worker has in flight because it asked ahead. One that is
@@ -187,11 +198,15 @@ void upstream_connect(struct upstream *up, int fd);
 void upstream_beat(struct upstream *up);
 /* Whether there is a resolver, as far as is known. */
 bool upstream_there(const struct upstream *up);
+/* How many there have been. */
+unsigned upstream_times(const struct upstream *up);
 /* Whether it takes no more for now, or is not there. */
 bool upstream_full(const struct upstream *up);
 /* Send, or queue until the socket takes it or a new one comes: those of
  * clients before those in the background. Runs no callback of a lookup. */
 void upstream_ask(struct upstream *up, struct mx_question *question);
+/* It is asked once to forget what it knows; lost if it takes nothing now. */
+void upstream_ask_to_forget(struct upstream *up, uint32_t id);
 /* A client waits for it now: if it is queued it goes with those of clients. */
 void upstream_hurry(struct upstream *up, struct mx_question *question);
 /* The question ends: it is not sent if it still waits for that. */

@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #include "../admin/control.h"
+#include "../admin/http.h"
+#include "../admin/status.h"
 #include "../policy/server.h"
 #include "../policy/sts.h"
 #include "front.h"
@@ -28,14 +30,19 @@ struct front {
 	struct mx_cache *cache;
 	struct mx_limits *limits;
 	struct mx_local *local;
+	struct cookies *cookies;
 	struct snapshot *snapshot;
-	/* The last one serves the control socket and policy-listen, if there
-	 * is either of these. */
+	/* The last one serves the control socket, policy-listen and
+	 * http-listen, if there is any of these. */
 	struct worker **workers;
 	unsigned worker_count;
 	struct route_asks *asks; /* of both; NULL: there is neither */
+	struct status *status; /* NULL as asks */
+	struct status_worker *status_workers;
+	struct commands commands;
 	struct control *control; /* NULL: there is none */
 	struct policy_server *policy; /* likewise */
+	struct http *http; /* likewise */
 	struct sts *sts; /* NULL: no mta-sts, or neither of these */
 	struct sts_source sts_source;
 	/* Of each worker: its beats when last looked at, and when they were
@@ -84,13 +91,14 @@ static enum mx_error configure(struct front *front, int fd)
 	mx_log_init("mxbound-front",
 		    (enum mx_log_level)front->config.log_level);
 	front->snapshot = snapshot_new(&front->config);
+	front->cookies = cookies_new(&front->config);
 	err = mx_drop_privileges(&front->config);
 	if (err == MX_OK)
 		enter_sandbox(&front->config);
 	return err;
 }
 
-enum { SERVICE_CONTROL, SERVICE_POLICY, SERVICE_FETCHER };
+enum { SERVICE_CONTROL, SERVICE_POLICY, SERVICE_FETCHER, SERVICE_HTTP };
 
 static enum mx_acl_action may_ask(const void *limits,
 				  const struct sockaddr *peer)
@@ -102,6 +110,58 @@ static enum mx_acl_action may_ask(const void *limits,
 static const struct sts_source *sts_source_of(const struct front *front)
 {
 	return front->sts ? &front->sts_source : NULL;
+}
+
+/* In the services' thread, whose pairs to the resolvers tell how they are. */
+static void look(void *arg, struct status_live *ret)
+{
+	const struct front *front = arg;
+	const struct worker *last = front->workers[front->worker_count - 1];
+	struct limits_now now = limits_now(front->limits);
+
+	*ret = (struct status_live){
+		.waiting = now.waiting, .questions = now.questions,
+		.tcp = now.tcp,
+		.self_test = status_self_test_words[atomic_load_explicit(
+			&front->workers[0]->selftest_says, memory_order_relaxed)],
+		.resolver_count = lookups_resolvers(last->lookups),
+	};
+	for (unsigned i = 0; i < ret->resolver_count; i++) {
+		struct lookups_resolver r = lookups_resolver(last->lookups, i);
+
+		ret->resolver[i].up = r.there;
+		ret->resolver[i].restarts = r.times > 0 ? r.times - 1 : 0;
+	}
+}
+
+static enum mx_error add_status(struct front *front, struct worker *last)
+{
+	struct status_sources sources = {
+		.config = &front->config, .cache = front->cache,
+		.worker_count = front->worker_count, .look = look, .arg = front,
+	};
+
+	front->status_workers = calloc(front->worker_count,
+				       sizeof(*front->status_workers));
+	if (!front->status_workers)
+		return MX_E_NO_MEMORY;
+	for (unsigned i = 0; i < front->worker_count; i++) {
+		struct worker *worker = front->workers[i];
+
+		front->status_workers[i] = (struct status_worker){
+			.counters = &worker->counters,
+			.latency = &worker->latency, .edes = &worker->edes,
+			.troubles = lookups_troubles(worker->lookups),
+		};
+	}
+	sources.workers = front->status_workers;
+	front->status = status_new(last->base, &sources);
+	front->commands = (struct commands){
+		.base = last->base, .asks = front->asks,
+		.sts = sts_source_of(front),
+		.lookups = last->lookups, .status = front->status,
+	};
+	return front->status ? MX_OK : MX_E_NO_MEMORY;
 }
 
 static enum mx_error add_sts(struct front *front, struct worker *worker)
@@ -120,8 +180,7 @@ static enum mx_error add_sts(struct front *front, struct worker *worker)
 
 static enum mx_error add_control(struct front *front, struct worker *worker)
 {
-	front->control = control_new(worker->base, front->asks,
-				     sts_source_of(front));
+	front->control = control_new(worker->base, &front->commands);
 	worker->services[SERVICE_CONTROL] = (struct worker_service){
 		.arg = front->control, .listen = control_listen,
 		.stop = control_stop, .open = control_open,
@@ -143,6 +202,19 @@ static enum mx_error add_policy(struct front *front, struct worker *worker)
 	return front->policy ? MX_OK : MX_E_NO_MEMORY;
 }
 
+static enum mx_error add_http(struct front *front, struct worker *worker)
+{
+	const struct http_access access = { may_ask, front->limits };
+
+	front->http = http_new(worker->base, &front->commands, &front->config,
+			       &access);
+	worker->services[SERVICE_HTTP] = (struct worker_service){
+		.arg = front->http, .listen = http_listen, .stop = http_stop,
+		.open = http_open,
+	};
+	return front->http ? MX_OK : MX_E_NO_MEMORY;
+}
+
 /* They have a thread of their own, so that nothing that is asked there delays a
  * client. */
 static enum mx_error add_services(struct front *front)
@@ -150,19 +222,24 @@ static enum mx_error add_services(struct front *front)
 	struct worker *last = front->workers[front->worker_count - 1];
 	bool control = mx_config_control_socket(&front->config) != NULL;
 	bool policy = front->config.policy_listen.count > 0;
+	bool http = front->config.http_listen.count > 0;
 	enum mx_error err = MX_OK;
 
-	if (!control && !policy)
+	if (!control && !policy && !http)
 		return MX_OK;
 	front->asks = route_asks_new(last->base, last->lookups, &front->config);
 	if (!front->asks)
 		return MX_E_NO_MEMORY;
 	if (mx_config_fetcher(&front->config))
 		err = add_sts(front, last);
+	if (err == MX_OK)
+		err = add_status(front, last);
 	if (control && err == MX_OK)
 		err = add_control(front, last);
 	if (policy && err == MX_OK)
 		err = add_policy(front, last);
+	if (http && err == MX_OK)
+		err = add_http(front, last);
 	return err;
 }
 
@@ -170,11 +247,17 @@ static void free_services(struct front *front)
 {
 	control_free(front->control);
 	policy_server_free(front->policy);
+	http_free(front->http);
 	route_asks_free(front->asks);
+	status_free(front->status);
+	free(front->status_workers);
+	front->status = NULL;
+	front->status_workers = NULL;
 	sts_free(front->sts);
 	front->sts = NULL;
 	front->control = NULL;
 	front->policy = NULL;
+	front->http = NULL;
 	front->asks = NULL;
 }
 
@@ -207,6 +290,7 @@ static enum mx_error build(struct front *front)
 					       front->limits, front->local);
 		if (!front->workers[i])
 			return MX_E_NO_MEMORY;
+		front->workers[i]->cookies = front->cookies;
 		front->worker_count++;
 	}
 	return add_services(front);
@@ -315,6 +399,10 @@ static enum mx_error obey(struct front *front, struct mx_handover *m)
 	case MX_HANDOVER_POLICY:
 		tell_worker(front, front->worker_count - 1, WORKER_SERVICE,
 			    SERVICE_POLICY, m->fd);
+		return MX_OK;
+	case MX_HANDOVER_HTTP:
+		tell_worker(front, front->worker_count - 1, WORKER_SERVICE,
+			    SERVICE_HTTP, m->fd);
 		return MX_OK;
 	case MX_HANDOVER_FETCHER:
 		tell_worker(front, front->worker_count - 1, WORKER_SERVICE,
@@ -551,6 +639,7 @@ static void tear_down(struct front *front)
 	free(front->beats);
 	free(front->beat_at);
 	local_free(front->local);
+	cookies_free(front->cookies);
 	limits_free(front->limits);
 	mx_cache_free(front->cache);
 	if (front->base)

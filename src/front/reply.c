@@ -1,6 +1,7 @@
 /* reply.c - the octets of a reply: header, question, body, OPT.
  *
- *   |header 12|question as asked|body from cache or answer|OPT [EDE]|
+ *   |header 12|question as asked|body from cache or answer|
+ *   |OPT [COOKIE] [KEEPALIVE] [NSID] [EDE]|
  */
 #include <string.h>
 
@@ -57,12 +58,16 @@ static void put_ede(struct mx_out *out, struct reply_ede ede)
 /* Options behind the OPT RR at opt, as far as there is room; returns their
  * octets. */
 static MX_COLD size_t put_options(uint8_t *opt, size_t room,
+				  const struct options *options,
 				  struct reply_ede first,
 				  struct reply_ede second)
 {
 	struct mx_out out;
 
-	mx_out_init(&out, opt + MX_OPT_LEN, room);
+	mx_out_init(&out, opt + MX_OPT_LEN,
+		    room + (options ? options->len : 0));
+	if (options)
+		options_put(options, &out);
 	put_ede(&out, first);
 	put_ede(&out, second);
 	mx_put_u16(opt + 9, (uint16_t)mx_out_len(&out));
@@ -72,6 +77,7 @@ static MX_COLD size_t put_options(uint8_t *opt, size_t room,
 /* The OPT RR, RFC 6891 section 6.1.2: DO is copied (RFC 3225), all other
  * flags are zero, the version is ours. room: behind it. */
 static size_t put_opt(uint8_t *opt, size_t room, const struct mx_query *q,
+		      const struct options *options,
 		      const struct reply *reply)
 {
 	static const uint8_t empty[MX_OPT_LEN] = {
@@ -83,10 +89,10 @@ static size_t put_opt(uint8_t *opt, size_t room, const struct mx_query *q,
 	opt[5] = (uint8_t)(reply->rcode >> 4);
 	opt[7] = (uint8_t)(q->dnssec_ok * 0x80);
 	if (reply->ede[0].code == MX_EDE_NONE &&
-	    reply->ede[1].code == MX_EDE_NONE)
+	    reply->ede[1].code == MX_EDE_NONE && q->asks == 0)
 		return MX_OPT_LEN;
-	return MX_OPT_LEN +
-	       put_options(opt, room, reply->ede[0], reply->ede[1]);
+	return MX_OPT_LEN + put_options(opt, room, q->asks ? options : NULL,
+					reply->ede[0], reply->ede[1]);
 }
 
 /* Flags are multiplied rather than chosen: this is done for every reply. */
@@ -106,8 +112,8 @@ static void put_header(uint8_t *h, const struct mx_query *q,
 	mx_put_u16(h + 10, (uint16_t)(full * reply->arcount + q->has_opt));
 }
 
-size_t reply_finish(const struct mx_query *q, const struct reply *reply,
-		    uint8_t *msg, size_t limit)
+size_t reply_finish(const struct mx_query *q, const struct options *options,
+		    const struct reply *reply, uint8_t *msg, size_t limit)
 {
 	size_t len = MX_HEADER_LEN + q->question_len +
 		     (reply->truncated ? 0 : reply->body_len);
@@ -118,6 +124,7 @@ size_t reply_finish(const struct mx_query *q, const struct reply *reply,
 	if (q->question)
 		memcpy(msg + MX_HEADER_LEN, q->question, q->question_len);
 	if (q->has_opt)
-		len += put_opt(msg + len, limit - len - MX_OPT_LEN, q, reply);
+		len += put_opt(msg + len, limit - len - MX_OPT_LEN, q, options,
+			       reply);
 	return len;
 }

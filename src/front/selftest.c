@@ -13,38 +13,38 @@
 #define AGAIN_FIRST_S 2
 #define AGAIN_MOST_S 60
 
-enum verdict { UNKNOWN, SECURE, NOT_SECURE, SILENT };
-
 struct selftest {
 	struct worker *worker;
 	struct mx_lookup lookup;
 	struct event *first_word, *again;
 	const char *asked; /* which servers know about the root */
-	enum verdict told;
+	enum selftest_verdict told;
 	unsigned wait_s;
 };
 
-static void tell(struct selftest *test, enum verdict verdict, const char *why)
+static void tell(struct selftest *test, enum selftest_verdict verdict, const char *why)
 {
 	if (test->told == verdict)
 		return;
 	test->told = verdict;
+	atomic_store_explicit(&test->worker->selftest_says, (int)verdict,
+			      memory_order_relaxed);
 	switch (verdict) {
-	case SECURE:
+	case SELFTEST_SECURE:
 		mx_log(MX_LOG_NOTICE,
 		       "self-test: `. NS` answered and validated (AD): DNSSEC works");
 		break;
-	case NOT_SECURE:
+	case SELFTEST_NOT_SECURE:
 		mx_log(MX_LOG_WARNING,
 		       "self-test: `. NS` is answered but does not validate (%s): without DNSSEC there is no DANE; see trust-anchor-file, and the clock",
 		       why);
 		break;
-	case SILENT:
+	case SELFTEST_SILENT:
 		mx_log(MX_LOG_WARNING,
 		       "self-test: no %s server answers from here (%s): serving all the same, asking again",
 		       test->asked, why);
 		break;
-	case UNKNOWN:
+	case SELFTEST_UNKNOWN:
 		break;
 	}
 }
@@ -64,8 +64,8 @@ static void on_first_word(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (test->told == UNKNOWN)
-		tell(test, SILENT, "nothing heard yet");
+	if (test->told == SELFTEST_UNKNOWN)
+		tell(test, SELFTEST_SILENT, "nothing heard yet");
 }
 
 static void on_result(void *arg, const struct mx_lookup_result *result)
@@ -74,14 +74,14 @@ static void on_result(void *arg, const struct mx_lookup_result *result)
 	struct timeval tv = { .tv_sec = test->wait_s };
 
 	if (result->err == MX_OK && result->state == MX_SECURE) {
-		tell(test, SECURE, "");
+		tell(test, SELFTEST_SECURE, "");
 		return;
 	}
 	if (result->err == MX_OK)
-		tell(test, NOT_SECURE,
+		tell(test, SELFTEST_NOT_SECURE,
 		     *result->why ? result->why : "no chain of trust");
 	else
-		tell(test, SILENT,
+		tell(test, SELFTEST_SILENT,
 		     *result->why ? result->why : mx_error_text(result->err));
 	evtimer_add(test->again, &tv);
 	test->wait_s = test->wait_s * 2 < AGAIN_MOST_S ? test->wait_s * 2

@@ -119,14 +119,20 @@ static bool idle(const struct conn *conn)
 
 /* ---- timeouts: one lazy timer a connection ---- */
 
-static mx_instant idle_timeout(const struct conn *conn)
+static mx_instant idle_timeout(const struct tcp *tcp)
 {
-	const struct worker *worker = conn->tcp->worker;
+	const struct worker *worker = tcp->worker;
 	mx_instant timeout = (mx_instant)worker->config->tcp_idle_timeout;
 
-	if (conn->tcp->stopped && timeout > DRAIN_IDLE_MS)
+	if (tcp->stopped && timeout > DRAIN_IDLE_MS)
 		return DRAIN_IDLE_MS;
 	return limits_tcp_pressed(worker->limits) ? timeout / 4 : timeout;
+}
+
+/* RFC 7828 section 3.3.2: 0 asks a client to close. */
+mx_instant tcp_idle_ms(const struct tcp *tcp)
+{
+	return tcp->stopped ? 0 : idle_timeout(tcp);
 }
 
 /* When this connection has to be closed if nothing changes. */
@@ -137,7 +143,7 @@ static mx_instant ends_at(const struct conn *conn)
 	mx_instant at = INT64_MAX;
 
 	if (idle(conn))
-		at = conn->touched + idle_timeout(conn);
+		at = conn->touched + idle_timeout(conn->tcp);
 	if (conn->partial_since && conn->partial_since + timeout < at)
 		at = conn->partial_since + timeout;
 	if (conn->mark_at && conn->mark_at + timeout < at)
@@ -290,13 +296,19 @@ static enum step take_query(struct conn *conn)
 	const uint8_t *msg = evbuffer_pullup(in, (ssize_t)(LENGTH_LEN + len));
 	if (!msg)
 		return STEP_CLOSE;
+	int64_t taken_us = worker->taken_us = mx_clock_us();
 	enum ask_outcome outcome = ask_begin(
 		worker, msg + LENGTH_LEN, len, (struct sockaddr *)&conn->peer,
-		true, mx_clock_now(), &ask, worker->scratch, &reply_len);
+		true, taken_us / 1000, &ask, worker->scratch, &reply_len);
 	enum step step = STEP_TOOK;
-	if (outcome == ASK_REPLY)
+	if (outcome <= ASK_REPLY) {
+		uint8_t series = (uint8_t)mx_latency_series(outcome,
+							    ask.key.qtype);
+
 		put_reply(conn, worker->scratch, reply_len);
-	else if (outcome == ASK_WAIT && !wait_for(conn, &ask))
+		mx_latency_add_all(&worker->latency, &series, 1,
+				   mx_clock_us() - taken_us);
+	} else if (outcome == ASK_WAIT && !wait_for(conn, &ask))
 		step = STEP_CLOSE;
 	evbuffer_drain(in, LENGTH_LEN + len);
 	conn->partial_since = 0;

@@ -37,6 +37,7 @@ struct udp_batch {
 	struct iovec in_iov[BATCH], out_iov[BATCH];
 	struct udp_path path[BATCH];
 	uint8_t origin[BATCH]; /* which query a reply is to */
+	uint8_t series[BATCH]; /* how it was answered, for mx_latency.h */
 	size_t reply_stride;
 	uint8_t *queries, *replies;
 	const struct udp *ready_for; /* whose messages in[] is prepared for */
@@ -56,6 +57,8 @@ struct udp_asking {
 	struct udp *udp;
 	TAILQ_ENTRY(udp_asking) link;
 	struct udp_path path;
+	bool certain;	  /* as in struct ask */
+	mx_instant since;
 };
 
 /* What stays as it is, whatever comes. */
@@ -105,19 +108,23 @@ void udp_batch_free(struct udp_batch *batch)
 
 /* A reply longer than the path takes in one piece is never fragmented
  * (RFC 9715): TC goes instead, and the client comes over TCP. */
-static size_t make_truncated(const struct mx_query *q, uint8_t *reply)
+static size_t make_truncated(const struct mx_query *q,
+			     const struct options *options, uint8_t *reply)
 {
 	struct reply cut = {
 		.rcode = reply[3] & 15, .truncated = true,
 		.ede = { { MX_EDE_NONE, "" }, { MX_EDE_NONE, "" } },
 	};
 
-	return reply_finish(q, &cut, reply, MX_UDP_PLAIN_MAX);
+	return reply_finish(q, options, &cut, reply,
+			    MX_UDP_PLAIN_MAX - (q->asks ? options->len : 0));
 }
 
-static MX_COLD void send_later(struct udp *udp, const struct mx_query *q,
-		       struct udp_path *path, const uint8_t *reply, size_t len)
+static MX_COLD void send_later(struct udp_asking *waiting, const uint8_t *reply,
+			       size_t len)
 {
+	struct udp *udp = waiting->udp;
+	struct udp_path *path = &waiting->path;
 	struct iovec iov = { (void *)(uintptr_t)reply, len };
 	struct msghdr msg = {
 		.msg_name = &path->peer, .msg_namelen = path->peer_len,
@@ -133,7 +140,8 @@ static MX_COLD void send_later(struct udp *udp, const struct mx_query *q,
 
 		memcpy(cut, reply, MX_HEADER_LEN);
 		iov.iov_base = cut;
-		iov.iov_len = make_truncated(q, cut);
+		iov.iov_len = make_truncated(&waiting->asking.q,
+					     &waiting->asking.options, cut);
 		if (sendmsg(udp->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) {
 			mx_count(&udp->worker->counters, truncated, 1);
 			return;
@@ -143,18 +151,22 @@ static MX_COLD void send_later(struct udp *udp, const struct mx_query *q,
 }
 
 /* The query of a reply in the batch is still there: read it once more. */
-static MX_COLD bool truncate_in_batch(struct udp_batch *batch, unsigned reply)
+static MX_COLD bool truncate_in_batch(const struct worker *worker,
+				      struct udp_batch *batch, unsigned reply)
 {
 	struct mmsghdr *in = &batch->in[batch->origin[reply]];
 	struct iovec *out = batch->out[reply].msg_hdr.msg_iov;
 	struct mx_query q;
+	struct options options;
 	enum mx_error err;
 
 	if (out->iov_len <= MX_UDP_PLAIN_MAX ||
 	    mx_query_read(in->msg_hdr.msg_iov->iov_base, in->msg_len, &q,
 			  &err) == MX_QUERY_DROP)
 		return false;
-	out->iov_len = make_truncated(&q, out->iov_base);
+	if (q.asks)
+		options_serve(worker, &q, in->msg_hdr.msg_name, false, &options);
+	out->iov_len = make_truncated(&q, &options, out->iov_base);
 	return true;
 }
 
@@ -173,7 +185,7 @@ static void send_batch(struct udp *udp, struct udp_batch *batch, unsigned count)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EMSGSIZE &&
-		    truncate_in_batch(batch, sent)) {
+		    truncate_in_batch(udp->worker, batch, sent)) {
 			mx_count(&udp->worker->counters, truncated, 1);
 			continue;
 		}
@@ -184,17 +196,31 @@ static void send_batch(struct udp *udp, struct udp_batch *batch, unsigned count)
 
 /* ---- waiting ---- */
 
+/* Questions that are sent one by one and made to wait, to be answered all at
+ * once, are a way to hit somebody whose address they bear (DNSBomb). */
+static bool too_late(const struct udp_asking *waiting)
+{
+	mx_instant most =
+		(mx_instant)waiting->udp->worker->config->discard_timeout;
+
+	return !waiting->certain && most > 0 &&
+	       mx_clock_now() - waiting->since > most;
+}
+
 static void on_reply(struct asking *asking, const uint8_t *reply, size_t len)
 {
 	struct udp_asking *waiting = (struct udp_asking *)asking;
 
-	send_later(waiting->udp, &asking->q, &waiting->path, reply, len);
+	if (too_late(waiting))
+		mx_count(&asking->worker->counters, discarded, 1);
+	else
+		send_later(waiting, reply, len);
 	TAILQ_REMOVE(&waiting->udp->waiting, waiting, link);
 	free(waiting);
 }
 
 static MX_COLD void wait_for(struct udp *udp, const struct ask *ask,
-		     const struct udp_path *path)
+		     const struct udp_path *path, mx_instant now)
 {
 	struct udp_asking *waiting = malloc(sizeof(*waiting));
 
@@ -204,6 +230,8 @@ static MX_COLD void wait_for(struct udp *udp, const struct ask *ask,
 	}
 	waiting->udp = udp;
 	waiting->path = *path;
+	waiting->certain = ask->certain;
+	waiting->since = now;
 	TAILQ_INSERT_TAIL(&udp->waiting, waiting, link);
 	ask_wait(udp->worker, ask, &waiting->asking, on_reply);
 }
@@ -289,18 +317,16 @@ static bool take(struct udp *udp, struct udp_batch *batch, unsigned i,
 	struct ask ask;
 
 	set_path(udp, in, path);
-	switch (ask_begin(udp->worker, in->msg_iov->iov_base,
-			  batch->in[i].msg_len, (struct sockaddr *)&path->peer,
-			  false, now, &ask, out->msg_iov->iov_base,
-			  &out->msg_iov->iov_len)) {
-	case ASK_DROP:
+	enum ask_outcome outcome = ask_begin(
+		udp->worker, in->msg_iov->iov_base, batch->in[i].msg_len,
+		(struct sockaddr *)&path->peer, false, now, &ask,
+		out->msg_iov->iov_base, &out->msg_iov->iov_len);
+	if (outcome == ASK_WAIT)
+		wait_for(udp, &ask, path, now);
+	if (outcome > ASK_REPLY)
 		return false;
-	case ASK_WAIT:
-		wait_for(udp, &ask, path);
-		return false;
-	case ASK_REPLY:
-		break;
-	}
+	batch->series[count] = (uint8_t)mx_latency_series(outcome,
+							  ask.key.qtype);
 	batch->origin[count] = (uint8_t)i;
 	out->msg_name = &path->peer;
 	out->msg_namelen = path->peer_len;
@@ -310,6 +336,15 @@ static bool take(struct udp *udp, struct udp_batch *batch, unsigned i,
 		out->msg_controllen = path->control_len;
 	}
 	return true;
+}
+
+/* Not inlined, so that it takes no register from the way of an answer. */
+__attribute__((noinline)) static void record(struct worker *worker,
+					     const struct udp_batch *batch,
+					     unsigned count, int64_t taken_us)
+{
+	mx_latency_add_all(&worker->latency, batch->series, count,
+			   mx_clock_us() - taken_us);
 }
 
 __attribute__((flatten)) static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -325,12 +360,16 @@ __attribute__((flatten)) static void on_readable(evutil_socket_t fd, short what,
 			return; /* EAGAIN, or an error of an earlier send */
 		batch->used = (unsigned)got;
 
-		mx_instant now = mx_clock_now();
+		int64_t taken_us = mx_clock_us();
+		mx_instant now = taken_us / 1000;
 		unsigned count = 0;
+		udp->worker->taken_us = taken_us;
 		for (int i = 0; i < got; i++)
 			if (take(udp, batch, (unsigned)i, count, now))
 				count++;
 		send_batch(udp, batch, count);
+		if (count > 0)
+			record(udp->worker, batch, count, taken_us);
 		if (got < BATCH)
 			return;
 	}

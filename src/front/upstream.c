@@ -22,6 +22,7 @@ struct upstream {
 	unsigned resolver;
 	int fd; /* -1: no resolver now */
 	int unwatched; /* an end that there was no memory to watch; or -1 */
+	unsigned times; /* that one came */
 	struct event *readable, *writable;
 	/* A client's question does not wait behind those nobody waits for. */
 	TAILQ_HEAD(unsent, mx_question) unsent, unsent_late;
@@ -225,6 +226,8 @@ void upstream_connect(struct upstream *up, int fd)
 	/* While nothing can be sent: what is asked again, and what callbacks
 	 * add to it, is queued, and thus seen to have been dealt with. */
 	lookups_ask_again(up->owner, up->resolver);
+	forget_resolver_came(up->owner, up->resolver);
+	up->times++;
 	watch(up, fd);
 }
 
@@ -245,6 +248,11 @@ bool upstream_there(const struct upstream *up)
 	return up->fd >= 0;
 }
 
+unsigned upstream_times(const struct upstream *up)
+{
+	return up->times;
+}
+
 void upstream_ask(struct upstream *up, struct mx_question *question)
 {
 	if (question->queued)
@@ -255,6 +263,16 @@ void upstream_ask(struct upstream *up, struct mx_question *question)
 	enqueue(up, question);
 	if (first) /* else the socket is waited for */
 		send_unsent(up);
+}
+
+void upstream_ask_to_forget(struct upstream *up, uint32_t id)
+{
+	uint8_t buf[MX_CHANNEL_QUESTION_MAX];
+	size_t len = mx_channel_pack_forget(id, buf);
+
+	/* Whoever waits for it does so for a bounded time. */
+	if (send(up->fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return;
 }
 
 bool upstream_full(const struct upstream *up)

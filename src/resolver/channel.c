@@ -69,6 +69,8 @@ struct channel {
 	size_t held_len;
 	mx_instant held_since;
 	uint8_t held[HELD_OCTETS_MAX];
+	bool forgetting;
+	uint32_t forget_id; /* of the last request */
 	unsigned worker;
 	int fd;
 };
@@ -347,6 +349,31 @@ static void ask(struct channel *channel,
 		free(q);
 }
 
+/* Of one channel the last request alone is answered: the front asks one at a
+ * time, or gives the former up. */
+static void forget(struct channel *channel, uint32_t id)
+{
+	const struct mx_channels_config *config = &channel->channels->config;
+
+	if (!config->forget)
+		return;
+	channel->forgetting = true;
+	channel->forget_id = id;
+	config->forget(config->arg);
+}
+
+void mx_channels_forgotten(struct mx_channels *channels)
+{
+	struct channel *channel;
+
+	LIST_FOREACH(channel, &channels->list, next) {
+		if (channel->forgetting)
+			answer_without_packet(channel, channel->forget_id,
+					      MX_CHANNEL_FORGOTTEN, "");
+		channel->forgetting = false;
+	}
+}
+
 static void give_up_old(evutil_socket_t fd, short what, void *arg)
 {
 	struct mx_channels *channels = arg;
@@ -402,7 +429,9 @@ static void readable(evutil_socket_t fd, short what, void *arg)
 			return;
 		}
 		err = mx_channel_unpack_question(buf, (size_t)n, &q);
-		if (err == MX_OK)
+		if (err == MX_OK && mx_channel_is_forget(&q))
+			forget(channel, q.id);
+		else if (err == MX_OK)
 			ask(channel, &q);
 		else
 			garbage(channel, mx_error_text(err));

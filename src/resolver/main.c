@@ -66,6 +66,7 @@ struct resolver {
 	struct mx_ask refreshing;
 	struct mx_ipv6 *ipv6;
 	bool ipv6_known, ipv6_works, ipv6_reported;
+	bool forget_wanted; /* once no retired context is in the way */
 
 	struct mx_spin spin;
 	unsigned index;
@@ -153,6 +154,28 @@ static void adapt(struct resolver *r)
 				    : "IPv4 alone: IPv6 does not work");
 }
 
+/* libunbound's interface has no call to forget a name, so another context takes
+ * the place of the one that knows. Again one retired at a time: a second wish
+ * waits until what was asked before the first is answered or too old. */
+static void forget(void *arg)
+{
+	struct resolver *r = arg;
+	struct mx_context *context;
+	char error[MX_RESOLVER_ERROR_MAX];
+
+	r->forget_wanted = r->retired != NULL;
+	if (r->forget_wanted)
+		return;
+	if (mx_context_new(&r->plan, families(r), &context, error) != MX_OK) {
+		mx_log(MX_LOG_ERROR, "nothing is forgotten, there is no new context: %s",
+		       error);
+		return;
+	}
+	use_context(r, context);
+	refresh(-1, 0, r);
+	mx_channels_forgotten(r->channels);
+}
+
 static void reap(evutil_socket_t fd, short what, void *arg)
 {
 	struct resolver *r = arg;
@@ -166,6 +189,8 @@ static void reap(evutil_socket_t fd, short what, void *arg)
 	}
 	mx_context_free(r->retired);
 	r->retired = NULL;
+	if (r->forget_wanted)
+		forget(r);
 	adapt(r);
 }
 
@@ -496,6 +521,7 @@ static bool make_channels(struct resolver *r)
 		.outstanding_max = (unsigned)r->config.in_flight_max +
 				   OUTSTANDING_SLACK,
 		.lifetime_ms = r->config.question_lifetime * 1000,
+		.forget = forget, .arg = r,
 	};
 
 	r->channels = mx_channels_new(&c);

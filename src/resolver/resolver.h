@@ -217,6 +217,10 @@ struct mx_channels_config {
 	struct event_base *base;
 	unsigned outstanding_max; /* questions in libunbound, all channels */
 	uint64_t lifetime_ms;	  /* then a question is answered "failed" */
+	/* The front wants all forgotten that is known: mx_channels_forgotten()
+	 * is to be called once that is so, perhaps at once. NULL: it cannot. */
+	void (*forget)(void *arg);
+	void *arg;
 };
 
 struct mx_channels *mx_channels_new(const struct mx_channels_config *config);
@@ -227,6 +231,8 @@ void mx_channels_use(struct mx_channels *channels, struct mx_context *context);
 /* Takes fd over. The earlier channel of this worker is closed; its questions
  * go on in libunbound, but nobody hears. */
 void mx_channels_set(struct mx_channels *channels, unsigned worker, int fd);
+/* Whoever wanted so hears that all was forgotten. */
+void mx_channels_forgotten(struct mx_channels *channels);
 /* Questions begun and ended since the start: grows while there is progress. */
 uint64_t mx_channels_progress(const struct mx_channels *channels);
 unsigned mx_channels_outstanding(const struct mx_channels *channels);

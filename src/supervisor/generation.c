@@ -205,12 +205,12 @@ static bool open_control(struct generation *g, const struct generation *old)
 	return true;
 }
 
-static bool open_policy(struct generation *g, const struct generation *old)
+static bool open_services(struct generation *g, const struct generation *old)
 {
 	char error[CONTROL_ERROR_MAX];
 
-	if (policy_sockets_open(&g->policy, &g->config,
-				old ? &old->policy : NULL, error) == MX_OK)
+	if (service_sockets_open(&g->services, &g->config,
+				old ? &old->services : NULL, error) == MX_OK)
 		return true;
 	mx_log(MX_LOG_ERROR, "%s", error);
 	return false;
@@ -246,7 +246,7 @@ struct generation *generation_new(struct mx_config *config,
 		goto fail;
 	}
 	listeners_prune(&g->listeners, &g->config);
-	if (!open_control(g, old) || !open_policy(g, old))
+	if (!open_control(g, old) || !open_services(g, old))
 		goto fail;
 	set_children(g, g->config.resolvers, find_fetcher(g, programs));
 	g->config_fd = config_text(&g->config);
@@ -272,7 +272,7 @@ void generation_free(struct generation *g)
 	}
 	listeners_clear(&g->listeners);
 	control_socket_close(&g->control);
-	policy_sockets_close(&g->policy);
+	service_sockets_close(&g->services);
 	for (int role = 0; role < ROLE_COUNT; role++)
 		close_fd(&g->program[role]);
 	close_fd(&g->config_fd);
@@ -335,9 +335,9 @@ static const char *verify(const struct state *state)
 			return "a socket is not what it is said to be";
 	if (state->control.fd >= 0 && !control_socket_is(&state->control))
 		return "the control socket is not what it is said to be";
-	for (size_t i = 0; i < state->policy.count; i++)
-		if (!policy_socket_is(&state->policy.at[i]))
-			return "a socket of policy-listen is not what it is said to be";
+	for (size_t i = 0; i < state->services.count; i++)
+		if (!service_socket_is(&state->services.at[i]))
+			return "a socket of policy-listen or http-listen is not what it is said to be";
 	for (size_t i = 0; i < state->child_count; i++) {
 		const struct state_child *c = &state->child[i];
 		if (c->pid != 0 && !is_child(c->pid))
@@ -406,9 +406,9 @@ struct generation *generation_adopt(const struct state *state, mx_instant now)
 	g->control = state->control;
 	if (g->control.fd >= 0)
 		own(g->control.fd);
-	g->policy = state->policy;
-	for (size_t i = 0; i < g->policy.count; i++)
-		own(g->policy.at[i].fd);
+	g->services = state->services;
+	for (size_t i = 0; i < g->services.count; i++)
+		own(g->services.at[i].fd);
 	for (size_t i = 0; i < state->child_count; i++)
 		resolvers += state->child[i].role == ROLE_RESOLVER;
 	g->number = state->generation;
@@ -512,9 +512,11 @@ static void start_child(struct generation *g, struct child *c, int ipv6, mx_inst
 	if (c->role == ROLE_FRONT && g->control.fd >= 0)
 		ok = ok && outbox_put_copy(c, MX_HANDOVER_CONTROL, 0, g->control.fd);
 	if (c->role == ROLE_FRONT)
-		for (size_t i = 0; ok && i < g->policy.count; i++)
-			ok = outbox_put_copy(c, MX_HANDOVER_POLICY, 0,
-					     g->policy.at[i].fd);
+		for (size_t i = 0; ok && i < g->services.count; i++)
+			ok = outbox_put_copy(c,
+				g->services.at[i].kind == SERVICE_HTTP ?
+					MX_HANDOVER_HTTP : MX_HANDOVER_POLICY,
+				0, g->services.at[i].fd);
 	if (!ok)
 		condemn(c, "could not be handed its sockets");
 }

@@ -57,7 +57,7 @@ struct generation {
 	int program[ROLE_COUNT];
 	struct listeners listeners;
 	struct control_socket control;
-	struct policy_sockets policy;
+	struct service_sockets services;
 	unsigned workers;
 	struct child child[CHILDREN_MAX]; /* [0] is the front, the fetcher, if
 					     there is one, the last */

@@ -34,9 +34,10 @@ bool state_write(const struct state *state, FILE *out)
 		fprintf(out, "control %s %d %s\n",
 			state->control.by_default ? "auto" : "set",
 			state->control.fd, state->control.path);
-	for (size_t i = 0; i < state->policy.count; i++)
-		fprintf(out, "policy %d %s\n", state->policy.at[i].fd,
-			state->policy.at[i].where);
+	for (size_t i = 0; i < state->services.count; i++)
+		fprintf(out, "%s %d %s\n",
+			service_word(state->services.at[i].kind),
+			state->services.at[i].fd, state->services.at[i].where);
 	for (size_t i = 0; i < state->child_count; i++) {
 		const struct state_child *c = &state->child[i];
 		if (c->role == ROLE_FETCHER)
@@ -152,10 +153,10 @@ static void read_control(struct reader *r)
 	r->at += strlen(r->at);
 }
 
-static void read_policy(struct reader *r)
+static void read_service(struct reader *r, enum service_kind kind)
 {
-	struct policy_sockets *policy = &r->state->policy;
-	struct policy_socket one;
+	struct service_sockets *services = &r->state->services;
+	struct service_socket one = { .kind = kind };
 	struct sockaddr_storage addr;
 	const char *path;
 	socklen_t len;
@@ -163,15 +164,15 @@ static void read_policy(struct reader *r)
 	one.fd = (int)number(r, 3, FD_MAX);
 	/* The rest of the line: a path may have blanks. */
 	if (strlen(r->at) >= sizeof one.where ||
-	    !mx_policy_listen_parse(r->at, &path, &addr, &len))
+	    !service_parse(kind, r->at, &path, &addr, &len))
 		fail(r, "neither an address nor a path");
 	else
 		strcpy(one.where, r->at);
 	r->at += strlen(r->at);
-	if (policy->count == POLICY_SOCKETS_MAX)
+	if (services->count == SERVICE_SOCKETS_MAX)
 		fail(r, "too many sockets");
-	if (!r->wrong)
-		policy->at[policy->count++] = one;
+	else if (!r->wrong)
+		services->at[services->count++] = one;
 }
 
 /* What is the same of all. */
@@ -234,7 +235,9 @@ static void read_line(struct reader *r)
 		once(r, &r->seen_control);
 		read_control(r);
 	} else if (strcmp(key, "policy") == 0) {
-		read_policy(r);
+		read_service(r, SERVICE_POLICY);
+	} else if (strcmp(key, "http") == 0) {
+		read_service(r, SERVICE_HTTP);
 	} else if (strcmp(key, "child") == 0) {
 		read_child(r);
 	} else if (strcmp(key, "fetcher-program") == 0) {
@@ -261,7 +264,7 @@ static int compare(const void *a, const void *b)
 static void check_descriptors(struct reader *r)
 {
 	const struct state *s = r->state;
-	size_t count = 0, room = s->listeners.count + s->policy.count +
+	size_t count = 0, room = s->listeners.count + s->services.count +
 		s->child_count + 3 + ROLE_COUNT;
 	int *all = calloc(room, sizeof *all);
 
@@ -271,8 +274,8 @@ static void check_descriptors(struct reader *r)
 	}
 	for (size_t i = 0; i < s->listeners.count; i++)
 		all[count++] = s->listeners.at[i].fd;
-	for (size_t i = 0; i < s->policy.count; i++)
-		all[count++] = s->policy.at[i].fd;
+	for (size_t i = 0; i < s->services.count; i++)
+		all[count++] = s->services.at[i].fd;
 	for (size_t i = 0; i < s->child_count; i++)
 		if (s->child[i].control >= 0)
 			all[count++] = s->child[i].control;

@@ -14,6 +14,7 @@
  *   socket udp|tcp 12 127.0.0.1@53
  *   control auto|set 14 /run/mxbound/control.sock    if there is one
  *   policy 15 127.0.0.1@8642       for each of policy-listen
+ *   http 17 127.0.0.1@8053         for each of http-listen
  *   child front|resolver INDEX PID CONTROL READY
  *   fetcher-program 7              if there is one
  *   fetcher PID CONTROL READY      likewise
@@ -32,7 +33,7 @@
 
 #include "control_socket.h"
 #include "listeners.h"
-#include "policy_sockets.h"
+#include "service_sockets.h"
 
 enum role { ROLE_FRONT, ROLE_RESOLVER, ROLE_FETCHER };
 #define ROLE_COUNT 3
@@ -61,7 +62,7 @@ struct state {
 	struct listeners listeners; /* owned; its descriptors are not until
 				       the state has been verified */
 	struct control_socket control; /* likewise */
-	struct policy_sockets policy; /* likewise */
+	struct service_sockets services; /* likewise */
 	struct state_child child[CHILDREN_MAX];
 	size_t child_count;
 };

@@ -301,7 +301,7 @@ static void advance_other(struct supervisor *s, mx_instant now)
 	if (generation_running(g) == 0) {
 		if (strcmp(g->control.path, s->current->control.path) != 0)
 			control_socket_remove(&g->control);
-		policy_sockets_remove(&g->policy, &s->current->policy);
+		service_sockets_remove(&g->services, &s->current->services);
 		generation_free(g);
 		s->other = NULL;
 		mx_log(MX_LOG_INFO, "the last process of the other version is gone");
@@ -577,11 +577,11 @@ int mx_supervisor_run(struct mx_config *config, int argc, char **argv)
 	check_end(&s.check);
 	if (s.current) {
 		control_socket_remove(&s.current->control);
-		policy_sockets_remove(&s.current->policy, NULL);
+		service_sockets_remove(&s.current->services, NULL);
 	}
 	if (s.other) {
 		control_socket_remove(&s.other->control);
-		policy_sockets_remove(&s.other->policy, NULL);
+		service_sockets_remove(&s.other->services, NULL);
 	}
 	generation_free(s.current);
 	generation_free(s.other);

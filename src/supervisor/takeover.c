@@ -132,7 +132,7 @@ static void describe(struct state *ret, const struct generation *g, int ipv6,
 		.folder = programs->folder,
 		.listeners = g->listeners, /* borrowed */
 		.control = g->control, /* likewise */
-		.policy = g->policy, /* likewise */
+		.services = g->services, /* likewise */
 		.child_count = g->child_count,
 	};
 	for (int role = 0; role < ROLE_COUNT; role++)
@@ -180,8 +180,8 @@ static void pass_on_all(const struct state *state, bool on)
 	for (size_t i = 0; i < state->listeners.count; i++)
 		pass_on(state->listeners.at[i].fd, on);
 	pass_on(state->control.fd, on);
-	for (size_t i = 0; i < state->policy.count; i++)
-		pass_on(state->policy.at[i].fd, on);
+	for (size_t i = 0; i < state->services.count; i++)
+		pass_on(state->services.at[i].fd, on);
 	for (size_t i = 0; i < state->child_count; i++)
 		pass_on(state->child[i].control, on);
 }

@@ -16,6 +16,22 @@ size_t mx_channel_pack_question(const struct mx_channel_question *q,
 	return mx_out_len(&out);
 }
 
+size_t mx_channel_pack_forget(uint32_t id, uint8_t *buf)
+{
+	static const uint8_t root[] = { 0 };
+	const struct mx_channel_question q = {
+		.id = id, .key = { .qname = root, .qname_len = 1 },
+	};
+
+	return mx_channel_pack_question(&q, buf);
+}
+
+bool mx_channel_is_forget(const struct mx_channel_question *q)
+{
+	return q->key.qtype == 0 && q->key.qclass == 0 &&
+	       q->key.qname_len == 1;
+}
+
 enum mx_error mx_channel_unpack_question(const uint8_t *buf, size_t len,
 					 struct mx_channel_question *ret)
 {
@@ -95,6 +111,7 @@ static enum mx_error check_answer(const struct mx_channel_answer *a,
 		       state == MX_SECURE ? MX_OK : MX_E_MALFORMED;
 	case MX_CHANNEL_FAILED:
 	case MX_CHANNEL_REFUSED:
+	case MX_CHANNEL_FORGOTTEN:
 		if (a->packet_len != 0)
 			return MX_E_TRAILING;
 		return state <= MX_SECURE ? MX_OK : MX_E_MALFORMED;

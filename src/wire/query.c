@@ -1,4 +1,4 @@
-/* query.c - what a client may send, RFC 1035 section 4 and RFC 6891. */
+/* query.c - what a client may send, RFC 1035 section 4, RFC 6891 and RFC 7873. */
 #include "mx_query.h"
 
 #include <string.h>
@@ -13,6 +13,8 @@ enum { ANSWER, AUTHORITY, ADDITIONAL };
 #define FLAG_AD 0x0020u
 #define FLAG_CD 0x0010u
 #define OPT_FLAG_DO 0x8000u
+
+enum { OPTION_NSID = 3, OPTION_COOKIE = 10, OPTION_KEEPALIVE = 11 };
 
 struct header {
 	uint16_t flags, qdcount, rrs[3];
@@ -50,14 +52,62 @@ static void read_questions(struct mx_in *in, unsigned count,
 	}
 }
 
+/* Of several the first counts (RFC 7873 section 5.2). */
+static void read_cookie(struct mx_query *q, const uint8_t *data, uint16_t len)
+{
+	if (q->asks & MX_ASKS_COOKIE)
+		return;
+	q->asks |= MX_ASKS_COOKIE;
+	q->cookie = data;
+	q->cookie_len = len > MX_COOKIE_MAX ? UINT8_MAX : (uint8_t)len;
+}
+
+static void read_option(struct mx_query *q, uint16_t code, const uint8_t *data,
+			uint16_t len)
+{
+	switch (code) {
+	case OPTION_NSID:
+		q->asks |= MX_ASKS_NSID;
+		break;
+	case OPTION_COOKIE:
+		read_cookie(q, data, len);
+		break;
+	case OPTION_KEEPALIVE:
+		q->asks |= len == 0 ? MX_ASKS_KEEPALIVE
+				    : MX_ASKS_KEEPALIVE_TIMED;
+		break;
+	}
+}
+
 /* {OPTION-CODE, OPTION-LENGTH, OPTION-DATA}* must fill the RDATA. */
-static enum mx_error check_options(struct mx_in *rdata)
+static enum mx_error read_options(struct mx_in *rdata, struct mx_query *q)
 {
 	while (rdata->err == MX_OK && mx_in_left(rdata) > 0) {
-		mx_in_u16(rdata);
-		mx_in_octets(rdata, mx_in_u16(rdata));
+		uint16_t code = mx_in_u16(rdata);
+		uint16_t len = mx_in_u16(rdata);
+		const uint8_t *data = mx_in_octets(rdata, len);
+
+		if (rdata->err == MX_OK)
+			read_option(q, code, data, len);
 	}
 	return mx_in_end(rdata);
+}
+
+/* RFC 7873 section 5.2.2: 8 octets, or 16 to 40. */
+static bool cookie_fits(const struct mx_query *q)
+{
+	return !(q->asks & MX_ASKS_COOKIE) ||
+	       q->cookie_len == MX_COOKIE_CLIENT_LEN ||
+	       (q->cookie_len >= 2 * MX_COOKIE_CLIENT_LEN &&
+		q->cookie_len <= MX_COOKIE_MAX);
+}
+
+/* Nothing is served of options that could not be read. */
+static void forget_options(struct mx_query *q)
+{
+	q->asks = 0;
+	q->cookie = NULL;
+	q->cookie_len = 0;
 }
 
 /* The owner must be the root, written as one octet: a pointer to some zero
@@ -70,9 +120,14 @@ static void read_opt(struct mx_in *in, size_t owner_octets, uint16_t size,
 	/* What the RDATA of a later version looks like is not known: it gets
 	 * BADVERS, which tells the client more than FORMERR. */
 	if (q->has_opt || owner_octets != 1 ||
-	    (version == 0 && check_options(rdata) != MX_OK)) {
+	    (version == 0 && read_options(rdata, q) != MX_OK)) {
+		forget_options(q);
 		mx_in_fail(in, MX_E_OPT);
 		return;
+	}
+	if (!cookie_fits(q)) {
+		forget_options(q);
+		mx_in_fail(in, MX_E_COOKIE);
 	}
 	q->has_opt = true;
 	q->edns_version = version;
@@ -117,6 +172,9 @@ static enum mx_error read_sections(struct mx_in *in, const struct header *h,
 				break;
 			read_rr(in, section, q);
 		}
+	if (h->qdcount == 0 && h->rrs[ANSWER] == 0 && h->rrs[AUTHORITY] == 0 &&
+	    mx_in_end(in) == MX_OK && q->asks & MX_ASKS_COOKIE)
+		return MX_E_COOKIE_ONLY;
 	if (h->qdcount != 1)
 		return MX_E_QDCOUNT;
 	if (h->rrs[ANSWER] != 0 ||

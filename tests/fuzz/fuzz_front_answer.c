@@ -75,7 +75,7 @@ static bool ask(unsigned how, struct heard *heard, struct ask *ret_ask)
 	CHECK(outcome != ASK_DROP);
 	if (outcome == ASK_WAIT)
 		ask_wait(front.worker, ret_ask, &heard->asking, on_reply);
-	return outcome == ASK_REPLY;
+	return outcome <= ASK_REPLY;
 }
 
 static void check_reply(const struct heard *heard, const struct ask *a,

@@ -108,7 +108,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t len)
 		break;
 	case MX_QUERY_REFUSE:
 		CHECK(rcode == MX_RCODE_FORMERR || rcode == MX_RCODE_NOTIMP ||
-		      rcode == MX_RCODE_REFUSED || rcode == MX_RCODE_BADVERS);
+		      rcode == MX_RCODE_REFUSED || rcode == MX_RCODE_BADVERS ||
+		      (err == MX_E_COOKIE_ONLY && q.asks & MX_ASKS_COOKIE));
 		break;
 	case MX_QUERY_ANSWER:
 		CHECK(err == MX_OK && q.question != NULL && q.rd);

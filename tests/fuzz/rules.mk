@@ -23,13 +23,14 @@ fuzz_layer_fuzz_front_answer := front
 fuzz_layer_fuzz_admin_request := admin
 fuzz_layer_fuzz_policy_socketmap := policy
 fuzz_layer_fuzz_policy_sts_file := policy
+fuzz_layer_fuzz_bench_reply := bench
 
 FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz_layer = $(or $(fuzz_layer_$(1)),wire)
 fuzz_sources = $(foreach l,$(uses_$(call fuzz_layer,$(1))),$(call sources,$(l)))
 
 define fuzz_rules
-build/fuzz/$(1): tests/fuzz/$(1).c $(call fuzz_sources,$(1)) $(wildcard include/*.h src/*/*.h tests/*/*.h)
+build/fuzz/$(1): tests/fuzz/$(1).c $(call fuzz_sources,$(1)) $(wildcard include/*.h src/*/*.h src/tools/*/*.h tests/*/*.h)
 	@mkdir -p $$(@D)
 	$$(call quiet,cc  )$(FUZZ_CC) $(CPPFLAGS) $(FUZZ_FLAGS) -o $$@ $$(filter %.c,$$^) $$(call outside,$(call fuzz_layer,$(1)))
 

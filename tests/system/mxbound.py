@@ -40,7 +40,7 @@ REPORTS = re.compile(
 
 # Which counters partition the queries (include/mx_counters.h, class rows).
 CLASSES = ("hits", "hits_stale", "hits_failure", "local", "joined", "misses", "rejected",
-           "dropped", "overloads")
+           "dropped", "rate_limited", "overloads")
 
 LAB_OPTIONS = """\
 root-hints: {hints}

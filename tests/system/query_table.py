@@ -299,11 +299,39 @@ row("D3.26-extended-rcode", "an extended RCODE in a query means nothing",
 for size in (0, 1, 511, 512, 1232, 4096, 65535):
     row(f"D3.27-size-{size}", "any size may be said", query(additional=[opt(size=size)]), ANSWER_OPT)
 
-row("D3.28-cookie", "a client's cookie does not disturb (RFC 7873)",
+row("D3.28-cookie", "a client's cookie is answered with a server's (RFC 7873 5.2.3)",
     query(additional=[opt(option(10, b"12345678"))]), ANSWER_OPT)
-row("D3.28-cookie-server", "nor one of some server",
+row("D3.28-cookie-server", "who has one of some other server gets one of ours (5.2.4)",
     query(additional=[opt(option(10, b"12345678" * 3))]), ANSWER_OPT)
-row("D3.29-keepalive", "nor keepalive (RFC 7828)", query(additional=[opt(option(11))]), ANSWER_OPT)
+for octets in (9, 15, 16, 32, 33):
+    row(f"D3.28-cookie-{octets + 8}", "a server's cookie has 8 to 32 octets",
+        query(additional=[opt(option(10, b"12345678" + bytes(octets)))]),
+        FORMERR_OPT if octets == 33 else ANSWER_OPT)
+for octets in (0, 1, 7, 9, 12, 15, 41, 100, 300):
+    row(f"D3.28-cookie-malformed-{octets}", "a cookie has 8 octets, or 16 to 40 (5.2.2)",
+        query(additional=[opt(option(10, bytes(octets)))]), FORMERR_OPT)
+row("D3.28-cookie-first", "of several the first counts",
+    query(additional=[opt(option(10, b"12345678") + option(10, b"x"))]), ANSWER_OPT)
+row("D3.28-cookie-first-malformed", "right or wrong",
+    query(additional=[opt(option(10, b"x") + option(10, b"12345678"))]), FORMERR_OPT)
+row("D3.28-cookie-refused", "in a refusal too",
+    query(qclass=CH, additional=[opt(option(10, b"12345678"))]), Reply("REFUSED", opt=True))
+row("D3.28-cookie-version-1", "another version's options are not read",
+    query(additional=[opt(option(10, b"12345678"), version=1)]), Reply("BADVERS", opt=True))
+row("D1.4-cookie-only", "no question, but a cookie: one is told (5.4)",
+    header(ar=1) + opt(option(10, b"12345678")), Reply(question=False, opt=True))
+row("D1.4-cookie-only-bad", "and whether the one that is there is good",
+    header(ar=1) + opt(option(10, b"12345678" * 3)), Reply("BADCOOKIE", question=False, opt=True))
+row("D1.4-cookie-only-malformed", "a malformed one is no cookie",
+    header(ar=1) + opt(option(10, b"1234567")), Reply("FORMERR", question=False, opt=True))
+row("D1.4-cookie-only-answer", "nor with an answer",
+    header(an=1, ar=1) + rr("healthy.lab", 1, rdata=bytes(4)) + opt(option(10, b"12345678")),
+    Reply("FORMERR", question=False, opt=True))
+row("D3.29-keepalive", "keepalive asks how long a connection may be idle (RFC 7828)",
+    query(additional=[opt(option(11))]), ANSWER_OPT)
+row("D3.29-keepalive-time", "a client that says a time is wrong; over UDP it is not looked at (3.2.1)",
+    query(additional=[opt(option(11, b"\0\1"))]),
+    Reply(("NOERROR", "FORMERR"), question=None, opt=True, answers=None))
 row("D3.30-padding", "padding is taken, not given over cleartext (RFC 7830)",
     query(additional=[opt(option(12, bytes(300)))]), ANSWER_OPT)
 row("D3.31-nsid", "we have no name to tell", query(additional=[opt(option(3))]), ANSWER_OPT)

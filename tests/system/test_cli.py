@@ -111,10 +111,10 @@ def test_defaults_are_ok():
 
 
 def test_what_is_not_the_default_is_shown(folder):
-    result = check(folder, "cache-size: 64m\nworkers: 2\r\nlisten: 192.0.2.1@53",
+    result = check(folder, "cache-size: 64m\nworkers: 2\r\nlisten: 127.0.0.2@53",
                    "--set", "ttl-max=7200")
     assert result.returncode == 0, result.stderr
-    assert result.stdout == 't.conf: ok\nlisten: "192.0.2.1@53"\nworkers: 2\nttl-max: 2h\n'
+    assert result.stdout == 't.conf: ok\nlisten: "127.0.0.2@53"\nworkers: 2\nttl-max: 2h\n'
 
 
 def test_what_is_shown_can_be_read_again(folder):

@@ -95,7 +95,7 @@ def check_opt(sent, reply, wanted):
     if known:
         assert reply.ednsflags & 0xffff == struct.unpack("!I", sent[-6:-2])[0] & DO
     assert not reply.ednsflags & 0x7fff
-    for o in reply.options:
+    for o in reply.options:          # EDE, COOKIE, KEEPALIVE
         assert isinstance(o, dns.edns.EDEOption) or o.otype in (10, 11), o
 
 
@@ -260,10 +260,22 @@ class TestAccess:
 
 
 def test_only_the_loopback_by_default():
-    """A resolver for everyone is a weapon: with nothing said, only this host
-    may ask."""
+    """A resolver for everyone is a weapon: it does not listen where others can
+    ask before a rule says who may."""
     port = free_port()
-    with Mxbound(f"listen: 127.0.0.1@{port}", f"listen: fd00:53::10:1@{port}") as running:
+    server = Mxbound(f"listen: 127.0.0.1@{port}", f"listen: fd00:53::10:1@{port}",
+                     expect_ready=False)
+    server.start()
+    assert server.process.wait(ANSWER_S) != 0
+    assert "access-control" in server.log() and "fd00:53::10:1" in server.log()
+    server.process = None
+
+
+def test_who_has_no_rule_is_refused():
+    port = free_port()
+    with Mxbound(f"listen: 127.0.0.1@{port}", f"listen: fd00:53::10:1@{port}",
+                 "access-control: 127.0.0.0/8 allow",
+                 "access-control: 192.0.2.0/24 allow") as running:
         assert dns.message.from_wire(ask_from(running, "127.0.0.1", port)).rcode() == 0
         got = dns.message.from_wire(ask_from(running, "fd00:53::10:1", port))
         assert got.rcode() == dns.rcode.REFUSED

@@ -42,7 +42,7 @@ static inline void begin(struct scene *s, unsigned outstanding_max)
 	local_start(&s->l, "local-zone: . refuse");
 	event_base_priority_init(s->l.plan.base, MX_PRIORITIES);
 	config = (struct mx_channels_config){ s->l.plan.base, outstanding_max,
-					      1000 };
+					      1000, NULL, NULL };
 	s->channels = mx_channels_new(&config);
 	assert_int_equal(mx_context_new(&s->l.plan,
 					(struct mx_families){ true, false },

@@ -41,6 +41,11 @@ mx_instant mx_clock_now(void)
 	return world_now;
 }
 
+int64_t mx_clock_us(void)
+{
+	return world_now * 1000;
+}
+
 int64_t mx_clock_wall_ms(void)
 {
 	return world_now + world_wall_ahead_ms;

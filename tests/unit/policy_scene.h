@@ -25,6 +25,7 @@ struct unix_end {
 struct scene {
 	struct world w;
 	struct route_asks *asks;
+	struct commands commands;
 	struct control *control;
 	struct policy_server *policy;
 	struct unix_end ctl_at, map_at;
@@ -57,7 +58,11 @@ static inline bool services_make(struct scene *s)
 
 	s->asks = route_asks_new(worker->base, worker->lookups, &s->w.config);
 	if (s->asks) {
-		s->control = control_new(worker->base, s->asks, NULL);
+		s->commands = (struct commands){
+			.base = worker->base, .asks = s->asks,
+			.lookups = worker->lookups,
+		};
+		s->control = control_new(worker->base, &s->commands);
 		s->policy = policy_server_new(worker->base, s->asks,
 					      NULL, &access,
 					      &worker->counters);

@@ -66,6 +66,59 @@ static void test_commands(void **state)
 	request_clear(&r);
 }
 
+static void test_names_and_types(void **state)
+{
+	struct request r;
+	char why[REQUEST_WHY_MAX];
+
+	(void)state;
+	assert_int_equal(read_line("{\"command\":\"lookup\",\"name\":\"A.Example.\",\"type\":\"tlsa\"}",
+				   &r, why), REQUEST_OK);
+	assert_int_equal(r.command, REQUEST_LOOKUP);
+	assert_int_equal(r.qtype, MX_TYPE_TLSA);
+	assert_memory_equal(r.name.octets, "\1a\7example", 11);
+	assert_int_equal(read_line("{\"command\":\"flush\",\"name\":\".\",\"zone\":true}",
+				   &r, why), REQUEST_OK);
+	assert_true(r.zone && r.qtype == 0 && r.name.len == 1);
+	assert_int_equal(read_line("{\"command\":\"dump\",\"from\":4294967296}",
+				   &r, why), REQUEST_OK);
+	assert_true(r.from == 4294967296);
+	assert_int_equal(read_line("{\"command\":\"status\"}", &r, why),
+			 REQUEST_OK);
+	assert_int_equal(r.command, REQUEST_STATUS);
+}
+
+static void test_bad_names_and_types(void **state)
+{
+	static const struct {
+		const char *line;
+		enum request_error err;
+	} cases[] = {
+		{ "{\"command\":\"status\",\"name\":\"a\"}", REQUEST_E_REQUEST },
+		{ "{\"command\":\"lookup\",\"name\":\"a\"}", REQUEST_E_REQUEST },
+		{ "{\"command\":\"lookup\",\"type\":\"MX\"}", REQUEST_E_REQUEST },
+		{ "{\"command\":\"lookup\",\"name\":\"\",\"type\":\"MX\"}", REQUEST_E_NAME },
+		{ "{\"command\":\"lookup\",\"name\":\"a..b\",\"type\":\"MX\"}", REQUEST_E_NAME },
+		{ "{\"command\":\"lookup\",\"name\":\"a b\",\"type\":\"MX\"}", REQUEST_E_NAME },
+		{ "{\"command\":\"lookup\",\"name\":\"\xc3\xa9\",\"type\":\"MX\"}", REQUEST_E_NAME },
+		{ "{\"command\":\"lookup\",\"name\":\"a\",\"type\":\"ANY\"}", REQUEST_E_TYPE },
+		{ "{\"command\":\"lookup\",\"name\":\"a\",\"type\":\"TYPE0\"}", REQUEST_E_TYPE },
+		{ "{\"command\":\"lookup\",\"name\":\"a\",\"type\":\"OPT\"}", REQUEST_E_TYPE },
+		{ "{\"command\":\"lookup\",\"name\":\"a\",\"type\":15}", REQUEST_E_TYPE },
+		{ "{\"command\":\"flush\",\"name\":\"a\",\"type\":\"MX\",\"zone\":true}", REQUEST_E_REQUEST },
+		{ "{\"command\":\"flush\",\"name\":\"a\",\"zone\":1}", REQUEST_E_REQUEST },
+		{ "{\"command\":\"dump\",\"from\":-1}", REQUEST_E_REQUEST },
+		{ "{\"command\":\"dump\",\"from\":\"1\"}", REQUEST_E_REQUEST },
+	};
+	struct request r;
+	char why[REQUEST_WHY_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		if (read_line(cases[i].line, &r, why) != cases[i].err || !*why)
+			fail_msg("%s: %s", cases[i].line, why);
+}
+
 #define ROUTE(id) \
 	"{\"id\":" id ",\"command\":\"route\",\"destination\":\"a.example\"}"
 
@@ -235,6 +288,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good_requests),
 		cmocka_unit_test(test_commands),
+		cmocka_unit_test(test_names_and_types),
+		cmocka_unit_test(test_bad_names_and_types),
 		cmocka_unit_test(test_ids_come_back),
 		cmocka_unit_test(test_bad_requests),
 		cmocka_unit_test(test_long_values),

@@ -394,7 +394,8 @@ static void lists(void **state)
 
 	(void)state;
 	/* The first one written replaces the default; order is kept. */
-	load_ok(&c, "listen: 192.0.2.1@53\nlisten: [2001:db8::1]@53\nlisten: 192.0.2.2\n");
+	load_ok(&c, "listen: 192.0.2.1@53\nlisten: [2001:db8::1]@53\nlisten: 192.0.2.2\n"
+		"access-control: 192.0.2.0/24 allow\n");
 	assert_int_equal(c.listen.count, 3);
 	assert_string_equal(c.listen.at[0], "192.0.2.1@53");
 	assert_string_equal(c.listen.at[2], "192.0.2.2");
@@ -413,7 +414,8 @@ static void lists(void **state)
 static void sets(void **state)
 {
 	static const char file[] = "cache-size: 2m\nlisten: 192.0.2.1\nlisten: 192.0.2.2\n"
-				   "forward-zone: . 192.0.2.9\n";
+				   "forward-zone: . 192.0.2.9\n"
+				   "access-control: 192.0.2.0/24 allow\n";
 	char error[MX_CONFIG_ERROR_MAX];
 	struct mx_config c;
 
@@ -624,11 +626,11 @@ static void changes_only(void **state)
 	FILE *out = open_memstream(&text, &len);
 
 	(void)state;
-	load_ok(&c, "cache-size: 65536k\nttl-max: 3600\nlisten: 192.0.2.1\n");
+	load_ok(&c, "cache-size: 65536k\nttl-max: 3600\nlisten: 127.0.0.3\n");
 	mx_config_changes(&c, out);
 	fclose(out);
 	/* 65536k is the default, written otherwise. */
-	assert_string_equal(text, "listen: \"192.0.2.1\"\nttl-max: 1h\n");
+	assert_string_equal(text, "listen: \"127.0.0.3\"\nttl-max: 1h\n");
 	free(text);
 	mx_config_clear(&c);
 }

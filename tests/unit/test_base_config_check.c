@@ -5,6 +5,9 @@
 
 #include "config_file.h"
 
+/* Where others can ask, a rule has to say who may. */
+#define OTHERS "access-control: 192.0.2.0/24 allow\n"
+
 static void minimum_above_maximum(void **state)
 {
 	struct mx_config c;
@@ -31,7 +34,7 @@ static void the_same_address_twice(void **state)
 	/* Written otherwise, meant the same: 5335 is the port if none is told. */
 	expect_error("listen: 0:0::1@5335\nlisten: [::1]\n", NULL,
 		     "t.conf:2: \"[::1]\" is already listened on in line 1...");
-	load_ok(&c, "listen: 192.0.2.1@53\nlisten: 192.0.2.1@54\nlisten: ::1@53\nlisten: 0.0.0.0@53\n");
+	load_ok(&c, OTHERS "listen: 192.0.2.1@53\nlisten: 192.0.2.1@54\nlisten: ::1@53\nlisten: 0.0.0.0@53\n");
 	mx_config_clear(&c);
 }
 
@@ -70,9 +73,9 @@ static void forwarding_to_ourselves(void **state)
 	static const char *const right[] = {
 		"listen: 127.0.0.1@53\nforward-zone: . 127.0.0.1@54\n" ASK_LOOPBACK,
 		"listen: 127.0.0.1@53\nforward-zone: . 127.0.0.2\n" ASK_LOOPBACK,
-		"listen: 0.0.0.0@53\nforward-zone: . 192.0.2.77\n",
-		"listen: 0.0.0.0@53\nforward-zone: . ::1\n" ASK_LOOPBACK,
-		"listen: 0.0.0.0@5335\nforward-zone: . 127.0.0.1@53\n" ASK_LOOPBACK,
+		"listen: 0.0.0.0@53\nforward-zone: . 192.0.2.77\n" OTHERS,
+		"listen: 0.0.0.0@53\nforward-zone: . ::1\n" OTHERS ASK_LOOPBACK,
+		"listen: 0.0.0.0@5335\nforward-zone: . 127.0.0.1@53\n" OTHERS ASK_LOOPBACK,
 	};
 
 	(void)state;
@@ -115,6 +118,73 @@ static void zones_twice(void **state)
 		     "t.conf:2: the zone \"Example.COM.\" was already given in line 1; write all its addresses in one line");
 	expect_error("stub-zone: . 192.0.2.2\nforward-zone: . 192.0.2.1\n",
 		     NULL, "t.conf:1: the zone \".\" was already given in line 2...");
+}
+
+static void open_to_others(void **state)
+{
+	static const char *const refused[] = {
+		"listen: 192.0.2.1\n",
+		"listen: 0.0.0.0@53\n",
+		"listen: ::@53\n",
+		"listen: 2001:db8::1@53\n",
+		"listen: 192.0.2.1\naccess-control: 127.0.0.0/8 allow\n",
+		"listen: 192.0.2.1\naccess-control: 127.0.0.1/32 refuse\naccess-control: ::1/128 allow\n",
+	};
+	static const char *const right[] = {
+		"listen: 127.0.0.2@53\nlisten: ::1@53\n",
+		"listen: 192.0.2.1\n" OTHERS,
+		"listen: 0.0.0.0@53\naccess-control: 0.0.0.0/0 refuse\n",
+	};
+	char error[MX_CONFIG_ERROR_MAX];
+	struct mx_config c;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(refused) / sizeof(*refused); i++) {
+		if (load_with(&c, refused[i], NULL, error) == MX_OK)
+			fail_msg("accepted: %s", refused[i]);
+		assert_ptr_equal(strstr(error, "t.conf:1: other hosts can reach"), error);
+	}
+	for (size_t i = 0; i < sizeof(right) / sizeof(*right); i++) {
+		load_ok(&c, right[i]);
+		mx_config_clear(&c);
+	}
+}
+
+static void cookie_secrets(void **state)
+{
+	static const struct { const char *file, *want; } rows[] = {
+		{ "", "it has no secret..." },
+		{ "# none\n\n", "it has no secret..." },
+		{ "e5e973e5a6b2a43f48e7dc849e37bfc\n", "line 1 is no secret..." },
+		{ "e5e973e5a6b2a43f48e7dc849e37bfcf0\n", "line 1 is no secret..." },
+		{ "\ne5e973e5a6b2a43f48e7dc849e37bfcg\n", "line 2 is no secret..." },
+	};
+	struct mx_config c;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		char folder[4096], want[5000];
+
+		file_write("cookies", rows[i].file, strlen(rows[i].file));
+		assert_int_equal(chmod("cookies", 0600), 0);
+		assert_non_null(getcwd(folder, sizeof(folder)));
+		snprintf(want, sizeof(want), "t.conf:1: \"%s/cookies\" for \"cookie-secret-file\": %s",
+			 folder, rows[i].want);
+		expect_error("cookie-secret-file: cookies\n", NULL, want);
+	}
+	file_write("cookies", "E5e973e5a6b2a43f48e7dc849e37bfcf\n", 33);
+	load_ok(&c, "cookie-secret-file: cookies\n");
+	mx_config_clear(&c);
+	/* Who may read it may forge cookies. */
+	assert_int_equal(chmod("cookies", 0644), 0);
+	char error[MX_CONFIG_ERROR_MAX];
+	assert_int_equal(load_with(&c, "cookie-secret-file: cookies\n", NULL, error),
+			 MX_E_CONFIG);
+	assert_non_null(strstr(error, "can be read by everybody"));
+	assert_int_equal(remove("cookies"), 0);
+	assert_int_equal(load_with(&c, "cookie-secret-file: cookies\n", NULL, error),
+			 MX_E_CONFIG);
+	assert_non_null(strstr(error, "cannot be read: No such file"));
 }
 
 static void accounts(void **state)
@@ -440,6 +510,8 @@ int main(void)
 		cmocka_unit_test(forwarding_to_ourselves),
 		cmocka_unit_test(loopback_servers),
 		cmocka_unit_test(zones_twice),
+		cmocka_unit_test(open_to_others),
+		cmocka_unit_test(cookie_secrets),
 		cmocka_unit_test(accounts),
 		cmocka_unit_test(root_hints),
 		cmocka_unit_test(trust_anchor),

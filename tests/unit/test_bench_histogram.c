@@ -1,4 +1,4 @@
-/* The histogram of bench/: how exact it is, and that pooling loses nothing. */
+/* The histogram: how exact it is, and that pooling loses nothing. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "../../bench/histogram.h"
+#include "../../src/tools/mxbound-bench/histogram.h"
 
 /* Around each power of two, where slots change their width. */
 static void a_slot_holds_its_values(void **state)

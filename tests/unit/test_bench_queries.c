@@ -1,4 +1,4 @@
-/* Questions from a file, as bench/ sends them, and what is a reply to them. */
+/* Questions from a file, as they are sent, and what is a reply to them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "../../bench/queries.h"
+#include "../../src/tools/mxbound-bench/queries.h"
 
 static bool read_text(const char *text, const struct queries_options *options,
 		      struct queries *ret)

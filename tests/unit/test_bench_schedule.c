@@ -1,4 +1,4 @@
-/* The schedule of bench/: every query has one time, and all have it in order. */
+/* The schedule: every query has one time, and all have it in order. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "../../bench/schedule.h"
+#include "../../src/tools/mxbound-bench/schedule.h"
 
 #define SECOND_NS 1000000000ll
 

@@ -116,6 +116,67 @@ static void the_root_alone_and_all_below_it(void **state)
 	assert_flushed("", true, all);
 }
 
+/* MX: its answer, the bogus one, and the NXDOMAIN that denies it too. What is
+ * known of other types stays. */
+static void one_type(void **state)
+{
+	struct mx_cache *cache = filled();
+	struct mx_found found;
+	struct test_key k;
+
+	(void)state;
+	assert_int_equal(mx_cache_flush_type(cache, key_of(&k, "example.org", 15)), 3);
+	assert_sound(cache);
+	assert_int_equal(mx_cache_flush_type(cache, key_of(&k, "example.org", 15)), 0);
+	assert_int_equal(mx_cache_get(cache, key_of(&k, "example.org", 15), START,
+				      true, out, sizeof out, &found), MX_MISS);
+	assert_int_equal(mx_cache_get(cache, key_of(&k, "example.org", 1), START,
+				      true, out, sizeof out, &found), MX_HIT);
+	assert_int_equal(mx_cache_get(cache, key_of(&k, "a.example.org", 15),
+				      START, true, out, sizeof out, &found), MX_HIT);
+	cache_done(cache);
+}
+
+/* All that was put is listed, once, with a room that is far too small for it. */
+static void listed(void **state)
+{
+	enum { EACH = 1000 };
+	static struct mx_cache_item item[MX_CACHE_LIST_MIN];
+	static bool seen[EACH];
+	struct mx_cache *cache = cache_of(4 << 20);
+	uint64_t cursor = 0;
+	size_t total = 0;
+	char name[32];
+
+	(void)state;
+	memset(seen, 0, sizeof seen);
+	for (unsigned i = 0; i < EACH; i++) {
+		snprintf(name, sizeof name, "%u.example", i);
+		put(cache, name, 15, MX_ANSWER_POSITIVE, MX_SECURE);
+	}
+	while (cursor != MX_CACHE_LIST_END) {
+		size_t got = mx_cache_list(cache, &cursor, START + 61000, item,
+					   MX_CACHE_LIST_MIN);
+
+		assert_true(got <= MX_CACHE_LIST_MIN);
+		for (size_t i = 0; i < got; i++) {
+			unsigned number = (unsigned)atoi(
+				(const char *)item[i].qname.octets + 1);
+
+			assert_true(number < EACH && !seen[number]);
+			seen[number] = true;
+			assert_int_equal(item[i].qtype, 15);
+			assert_int_equal(item[i].kind, MX_ANSWER_POSITIVE);
+			assert_int_equal(item[i].state, MX_SECURE);
+			assert_int_equal(item[i].ttl_left_s, -1);
+			assert_true(item[i].octets > 20);
+		}
+		total += got;
+	}
+	assert_int_equal(total, EACH);
+	cache_done(cache);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -123,6 +184,8 @@ int main(void)
 		cmocka_unit_test(below_stops_at_the_label),
 		cmocka_unit_test(a_name_that_is_not_kept_may_have_some_below),
 		cmocka_unit_test(the_root_alone_and_all_below_it),
+		cmocka_unit_test(one_type),
+		cmocka_unit_test(listed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -331,6 +331,39 @@ static void asked_ahead(void **state)
 	limits_free(limits);
 }
 
+/* Of a network, not of an address; past it some are told to use TCP. */
+static void answer_rate(void **state)
+{
+	char rate[] = "rate-limit=10", slip[] = "rate-limit-slip=3";
+	char none[] = "rate-limit=0";
+	char *sets[] = { rate, slip };
+	struct mx_limits *limits = limits_with(sets, 2);
+	static const char *const same[] = { "192.0.2.1", "192.0.2.254" };
+	struct sockaddr_storage other = peer_of("192.0.3.1"), peer;
+	const struct sockaddr *p = (struct sockaddr *)&peer;
+	unsigned count[3] = { 0 };
+
+	(void)state;
+	for (int i = 0; i < 40; i++) {
+		peer = peer_of(same[i % 2]);
+		count[limits_rate(limits, p, 5)]++;
+	}
+	assert_int_equal(count[LIMITS_RATE_OK], 10);
+	assert_int_equal(count[LIMITS_RATE_TRUNCATE], 10);
+	assert_int_equal(count[LIMITS_RATE_DROP], 20);
+	assert_int_equal(limits_rate(limits, (struct sockaddr *)&other, 5),
+			 LIMITS_RATE_OK);
+	assert_int_equal(limits_rate(limits, p, 5 + 100), LIMITS_RATE_OK);
+	assert_int_not_equal(limits_rate(limits, p, 5 + 100), LIMITS_RATE_OK);
+	limits_free(limits);
+
+	sets[0] = none;
+	limits = limits_with(sets, 1);
+	for (int i = 0; i < 100000; i++)
+		assert_int_equal(limits_rate(limits, p, 5), LIMITS_RATE_OK);
+	limits_free(limits);
+}
+
 static _Atomic unsigned budget;
 
 static void *ask_ahead(void *arg)
@@ -380,6 +413,7 @@ int main(void)
 		cmocka_unit_test(shares),
 		cmocka_unit_test(threads),
 		cmocka_unit_test(asked_ahead),
+		cmocka_unit_test(answer_rate),
 		cmocka_unit_test(asked_ahead_by_all),
 	};
 

@@ -46,7 +46,7 @@ static void expect(const struct mx_query *q, const struct reply *reply,
 	if (!reply->truncated && reply->body_len)
 		memset(reply_body(q, msg), 0xbb, reply->body_len);
 
-	size_t len = reply_finish(q, reply, msg, limit);
+	size_t len = reply_finish(q, NULL, reply, msg, limit);
 	assert_true(len <= limit);
 	for (size_t i = len; i < sizeof msg; i++)
 		if (msg[i] != 0xee && reply->truncated)
@@ -169,7 +169,7 @@ static void ede_gives_way(void **state)
 
 		memset(msg, 0xee, sizeof msg);
 		memset(reply_body(&q, msg), 0xbb, 100);
-		len = reply_finish(&q, &reply, msg, limit);
+		len = reply_finish(&q, NULL, &reply, msg, limit);
 		if (limit >= want + 12)
 			want += 12; /* 4 + 2 + 6 */
 		else if (limit >= want + 6)
@@ -244,7 +244,7 @@ static void body_room(void **state)
 
 			memset(msg, 0xee, sizeof msg);
 			assert_in_range(reply.body_len, 1, sizes[j]);
-			assert_int_equal(reply_finish(&q, &reply, msg, sizes[j]),
+			assert_int_equal(reply_finish(&q, NULL, &reply, msg, sizes[j]),
 					 sizes[j]);
 			for (size_t k = sizes[j]; k < sizeof msg; k++)
 				assert_int_equal(msg[k], 0xee);
@@ -263,9 +263,9 @@ static void longest_why(void **state)
 
 	(void)state;
 	memset(why, 'w', MX_WHY_MAX);
-	assert_int_equal(reply_finish(&q, &reply, msg, 1232),
+	assert_int_equal(reply_finish(&q, NULL, &reply, msg, 1232),
 			 12 + 7 + 11 + 2 * (6 + 255));
-	assert_int_equal(reply_finish(&q, &reply, msg, 512),
+	assert_int_equal(reply_finish(&q, NULL, &reply, msg, 512),
 			 12 + 7 + 11 + 6 + 255 + 6);
 }
 

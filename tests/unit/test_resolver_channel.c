@@ -21,6 +21,50 @@ static void question_and_answer(void **state)
 	end(&s);
 }
 
+static unsigned forget_calls;
+
+static void on_forget(void *arg)
+{
+	(void)arg;
+	forget_calls++;
+}
+
+/* The front hears it once it is done, and only who asked. */
+static void forgetting(void **state)
+{
+	uint8_t buf[MX_CHANNEL_QUESTION_MAX];
+	struct mx_channels_config config;
+	struct mx_channel_answer a;
+	struct scene s;
+	size_t len = mx_channel_pack_forget(5, buf);
+
+	(void)state;
+	local_start(&s.l, "local-zone: . refuse");
+	event_base_priority_init(s.l.plan.base, MX_PRIORITIES);
+	config = (struct mx_channels_config){ s.l.plan.base, 10, 1000,
+					      on_forget, NULL };
+	s.channels = mx_channels_new(&config);
+	attach(&s, 0);
+	mx_channels_forgotten(s.channels);
+	turn(&s);
+	assert_false(receive(s.front, &a));
+	assert_int_equal(send(s.front, buf, len, 0), len);
+	turn(&s);
+	assert_int_equal(forget_calls, 1);
+	assert_false(receive(s.front, &a));
+	mx_channels_forgotten(s.channels);
+	turn(&s);
+	assert_true(receive(s.front, &a));
+	assert_int_equal(a.id, 5);
+	assert_int_equal(a.status, MX_CHANNEL_FORGOTTEN);
+	mx_channels_forgotten(s.channels);
+	turn(&s);
+	assert_false(receive(s.front, &a));
+	mx_channels_free(s.channels);
+	close(s.front);
+	local_end(&s.l);
+}
+
 static void what_cannot_be_asked(void **state)
 {
 	static const struct {
@@ -291,6 +335,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(question_and_answer),
+		cmocka_unit_test(forgetting),
 		cmocka_unit_test(what_cannot_be_asked),
 		cmocka_unit_test(bound),
 		cmocka_unit_test(answers_go_out_together),

@@ -23,13 +23,14 @@ static unsigned port(void)
 static void load(struct mx_config *config, unsigned workers, const char *first,
 		 const char *second)
 {
+	static char others[] = "access-control=192.0.2.0/24 allow";
 	char listen[2][80], count[32], error[MX_CONFIG_ERROR_MAX];
-	char *sets[3] = { count, listen[0], listen[1] };
+	char *sets[4] = { others, count, listen[0], listen[1] };
 
 	snprintf(count, sizeof count, "workers=%u", workers);
 	snprintf(listen[0], sizeof listen[0], "listen=%s@%u", first, port());
 	snprintf(listen[1], sizeof listen[1], "listen=%s@%u", second ? second : "", port());
-	if (mx_config_load(config, NULL, sets, second ? 3 : 2, error) != MX_OK)
+	if (mx_config_load(config, NULL, sets, second ? 4 : 3, error) != MX_OK)
 		fail_msg("%s", error);
 }
 

@@ -27,7 +27,8 @@
 	"control set 14 /run/a folder/m.sock\n"
 #define GOOD_POLICY \
 	"policy 15 127.0.0.1@8642\n" \
-	"policy 16 /run/a folder/p.sock\n"
+	"policy 16 /run/a folder/p.sock\n" \
+	"http 17 127.0.0.1@8053\n"
 #define GOOD_CHILDREN \
 	"child front 0 100 20 1\n" \
 	"child resolver 0 101 21 1\n" \
@@ -61,10 +62,13 @@ static void test_round_trip(void **unused)
 	assert_int_equal(state.control.fd, 14);
 	assert_false(state.control.by_default);
 	assert_string_equal(state.control.path, "/run/a folder/m.sock");
-	assert_int_equal(state.policy.count, 2);
-	assert_int_equal(state.policy.at[0].fd, 15);
-	assert_string_equal(state.policy.at[0].where, "127.0.0.1@8642");
-	assert_string_equal(state.policy.at[1].where, "/run/a folder/p.sock");
+	assert_int_equal(state.services.count, 3);
+	assert_int_equal(state.services.at[0].kind, SERVICE_POLICY);
+	assert_int_equal(state.services.at[2].kind, SERVICE_HTTP);
+	assert_string_equal(state.services.at[2].where, "127.0.0.1@8053");
+	assert_int_equal(state.services.at[0].fd, 15);
+	assert_string_equal(state.services.at[0].where, "127.0.0.1@8642");
+	assert_string_equal(state.services.at[1].where, "/run/a folder/p.sock");
 	assert_int_equal(state.child_count, 4);
 	assert_int_equal(state.child[1].role, ROLE_RESOLVER);
 	assert_int_equal(state.child[2].control, -1);

@@ -56,7 +56,13 @@ static const struct query_case {
 	{ "no question, OPT with a cookie, 7873 5.4",
 	  H("0000", "0000", "0000", "0001")
 	  OPT("000c 000a 0008 0102030405060708"), MX_QUERY_REFUSE,
+	  MX_E_COOKIE_ONLY, EDNS },
+	{ "no question, a cookie, and octets behind it",
+	  H("0000", "0000", "0000", "0001")
+	  OPT("000c 000a 0008 0102030405060708") "00", MX_QUERY_REFUSE,
 	  MX_E_QDCOUNT, EDNS },
+	{ "no question, half a cookie", H("0000", "0000", "0000", "0001")
+	  OPT("0008 000a 0004 01020304"), MX_QUERY_REFUSE, MX_E_QDCOUNT, EDNS },
 	{ "two questions, 9619", H("0002", "0000", "0000", "0000") Q Q,
 	  MX_QUERY_REFUSE, MX_E_QDCOUNT, NONE },
 	{ "two questions and OPT", H("0002", "0000", "0000", "0001") Q Q

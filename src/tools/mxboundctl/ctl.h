@@ -1,11 +1,17 @@
 /* ctl.h - what the parts of mxboundctl share.
  *
  *   main.c        the command line
+ *   commands.c    the table of commands: help, completion, who runs them
+ *   ask.c         one request, one reply
  *   link.c        the connection to the daemon, lines in and out
  *   input.c       destinations, from arguments or standard input
  *   route.c       the commands route and policy: asks, waits, keeps the order
  *   route_text.c  a route as a person reads it
  *   policy_text.c the same of a policy
+ *   json.c        members of a reply, of which all that is missing is empty
+ *   status.c      the commands status and stats
+ *   lookup.c      the command lookup
+ *   cache.c       the commands flush, dump and load
  *
  * All that is known of routes is in the JSON that the daemon sends. What comes
  * from there, or from input, is printed as ASCII without control characters:
@@ -68,6 +74,60 @@ bool link_write(struct link *link);
 bool link_read(struct link *link);
 /* The next whole line, without its newline, or NULL; until the next call. */
 char *link_line(struct link *link, size_t *ret_len);
+
+/* ---- commands.c ---- */
+
+struct ctl_options {
+	const char *socket; /* NULL: the usual places */
+	bool json, zone;
+};
+
+/* One row a command. */
+struct ctl_command {
+	const char *name, *arguments;
+	const char *help; /* lines for --help */
+	const char *examples; /* a command line each */
+	unsigned least, most; /* arguments */
+	const char *options; /* that it takes, of "jz" */
+	int (*run)(const struct ctl_command *command,
+		   const struct ctl_options *options, char **arguments);
+};
+/* NULL: there is none. */
+const struct ctl_command *ctl_command_find(const char *name);
+/* All of them, NULL at the end. */
+const struct ctl_command *ctl_command_at(unsigned i);
+/* "route, policy, ..." */
+void ctl_command_names(FILE *out, const char *separator);
+
+/* The script for a shell to complete with; false: it is not known. */
+bool ctl_print_completion(FILE *out, const char *shell);
+
+/* ---- ask.c ---- */
+
+/* Ask the daemon, and wait for the reply: its result, or NULL, and an error is
+ * said. The request is taken over; it gets its id. link is connected if it is
+ * not yet. *ret_code: "" or the daemon's word for the error. */
+json_t *ctl_ask(struct link *link, json_t *request, const char **ret_code);
+/* All of a command that asks once and prints: result is borrowed. */
+int ctl_ask_and_print(const struct ctl_options *options, json_t *request,
+		      int (*print)(FILE *out, json_t *result, bool colour));
+bool ctl_colours_wanted(void);
+/* What was printed is out; else it is said. */
+bool ctl_flush(void);
+
+/* ---- json.c ---- */
+
+const char *json_text(json_t *object, const char *key);
+json_int_t json_number(json_t *object, const char *key);
+double json_share(json_t *object, const char *key); /* below 0: none */
+/* "3 days 4 hours", the two largest units. */
+void ctl_print_span(FILE *out, json_int_t seconds);
+
+/* ---- status.c, lookup.c, cache.c: see commands.c ---- */
+
+typedef int ctl_run(const struct ctl_command *command,
+		    const struct ctl_options *options, char **arguments);
+ctl_run status_run, stats_run, lookup_run, flush_run, dump_run, load_run;
 
 /* ---- input.c ---- */
 

@@ -432,14 +432,6 @@ static bool work(struct batch *b)
 	return false;
 }
 
-static bool colours_wanted(void)
-{
-	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
-
-	return isatty(STDOUT_FILENO) && (!no || *no == '\0') &&
-	       (!term || strcmp(term, "dumb") != 0);
-}
-
 static void give_up(struct batch *b)
 {
 	unsigned long left = b->next - b->first;
@@ -469,7 +461,7 @@ int route_run(const struct route_command *command)
 	if (command->destinations[0])
 		b->input.arguments = command->destinations;
 	b->many = !command->destinations[0] || command->destinations[1];
-	b->colour = colours_wanted();
+	b->colour = ctl_colours_wanted();
 	b->progress = b->many && isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO);
 	if (!link_connect(&b->link) || !work(b))
 		give_up(b);

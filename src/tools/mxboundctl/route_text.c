@@ -285,27 +285,6 @@ static void print_level(struct page *page, json_t *route)
 	fputc('\n', page->out);
 }
 
-static void print_span(FILE *out, json_int_t seconds)
-{
-	static const struct {
-		json_int_t of;
-		const char *name;
-	} units[] = { { 86400, "day" }, { 3600, "hour" }, { 60, "minute" },
-		      { 1, "second" } };
-	int said = 0;
-
-	for (size_t i = 0; i < sizeof(units) / sizeof(*units) && said < 2; i++) {
-		json_int_t count = seconds / units[i].of;
-
-		seconds %= units[i].of;
-		if (count == 0 && (said > 0 || units[i].of > 1))
-			continue;
-		fprintf(out, "%s%lld %s%s", said > 0 ? " " : "",
-			(long long)count, units[i].name, count == 1 ? "" : "s");
-		said++;
-	}
-}
-
 /* ---- MTA-STS ---- */
 
 static void print_sts_policy(struct page *page, json_t *policy)
@@ -323,9 +302,9 @@ static void print_sts_policy(struct page *page, json_t *policy)
 	fputs("; id ", page->out);
 	ctl_print(page->out, text_of(policy, "id"));
 	fputs(", fetched ", page->out);
-	print_span(page->out, number_of(policy, "fetched_s"));
+	ctl_print_span(page->out, number_of(policy, "fetched_s"));
 	fputs(" ago, holds ", page->out);
-	print_span(page->out, number_of(policy, "expires_s"));
+	ctl_print_span(page->out, number_of(policy, "expires_s"));
 	fputc('\n', page->out);
 	if (json_array_size(json_object_get(policy, "mx")) == 0)
 		return;
@@ -352,11 +331,11 @@ static void print_sts_failure(struct page *page, json_t *failure)
 		fputc(')', page->out);
 	}
 	fputs(", ", page->out);
-	print_span(page->out, number_of(failure, "ago_s"));
+	ctl_print_span(page->out, number_of(failure, "ago_s"));
 	fputs(" ago; not tried again ", page->out);
 	if (retry > 0) {
 		fputs("for ", page->out);
-		print_span(page->out, retry);
+		ctl_print_span(page->out, retry);
 	} else {
 		fputs("yet", page->out);
 	}
@@ -393,7 +372,7 @@ static void print_holds(struct page *page, json_t *route)
 	if (!json_is_integer(holds))
 		return;
 	fact(page, "Holds");
-	print_span(page->out, json_integer_value(holds));
+	ctl_print_span(page->out, json_integer_value(holds));
 	fputs(", until the first answer runs out\n", page->out);
 }
 

@@ -5,20 +5,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mx_wire.h"
+#include "../../base/text.h"
 
-#define QUERY_MAX (MX_HEADER_LEN + MX_NAME_MAX + 4 + 11)
 #define UDP_SIZE 1232
 #define FLAG_RD 0x0100
 #define FLAG_AD 0x0020 /* in a query: say whether it is secure */
 #define EDNS_DO 0x8000
 
-static struct query put_query(struct mx_out *out, const struct mx_name *name,
-			      uint16_t qtype,
-			      const struct queries_options *options)
+struct query query_put(uint8_t *octets, const struct mx_name *name,
+		       uint16_t qtype, const struct queries_options *options)
 {
 	bool edns = options->edns || options->dnssec_ok;
+	struct mx_out room, *out = &room;
 
+	mx_out_init(out, octets, QUERY_MAX);
 	mx_out_u16(out, 0);
 	mx_out_u16(out, FLAG_RD | FLAG_AD);
 	mx_out_u16(out, 1);
@@ -59,27 +59,29 @@ static bool read_lines(FILE *in, const char *path,
 	char line[MX_NAME_TEXT_MAX + 64];
 	struct mx_name name;
 	uint16_t qtype;
-	size_t seen = 0, at = 0;
+	size_t seen = 0, at = 0, number = 0;
 
 	while (fgets(line, sizeof line, in) != NULL) {
 		uint8_t msg[QUERY_MAX];
-		struct mx_out out;
 		struct query q;
 		int found = question_of(line, &name, &qtype);
 
+		number++;
 		if (found < 0) {
-			fprintf(stderr, "%s: no NAME TYPE: %s\n", path, line);
+			fprintf(stderr, "%s: line %zu: no NAME TYPE: %s\n",
+				mx_excerpt(path).text, number,
+				mx_excerpt(line).text);
 			return false;
 		}
 		if (found == 0 || seen++ < options->skip)
 			continue;
-		mx_out_init(&out, msg, sizeof msg);
-		q = put_query(&out, &name, qtype, options);
+		q = query_put(msg, &name, qtype, options);
 		q.at = at;
 		at += q.len;
 		fwrite(&q, sizeof q, 1, list);
 		fwrite(msg, q.len, 1, octets);
-		if (++*ret_count == options->most)
+		if (++*ret_count == options->most ||
+		    *ret_count == QUERIES_MAX)
 			break;
 	}
 	return true;
@@ -106,7 +108,7 @@ bool queries_read(const char *path, const struct queries_options *options,
 	good = list != NULL && fclose(list) == 0 && good;
 	good = octets != NULL && fclose(octets) == 0 && good;
 	if (good && ret->count == 0) {
-		fprintf(stderr, "%s: no questions\n", path);
+		fprintf(stderr, "%s: no questions\n", mx_excerpt(path).text);
 		return false;
 	}
 	return good;
@@ -119,14 +121,18 @@ void queries_clear(struct queries *q)
 	*q = (struct queries){ 0 };
 }
 
+bool query_match(const uint8_t *query, uint16_t question_len,
+		 const uint8_t *reply, size_t len)
+{
+	return len >= (size_t)MX_HEADER_LEN + question_len &&
+	       (reply[2] & 0x80) != 0 && reply[4] == 0 && reply[5] == 1 &&
+	       memcmp(reply + MX_HEADER_LEN, query + MX_HEADER_LEN,
+		      question_len) == 0;
+}
+
 bool queries_match(const struct queries *q, size_t i, const uint8_t *reply,
 		   size_t len)
 {
-	const struct query *query = &q->list[i];
-
-	return len >= (size_t)MX_HEADER_LEN + query->question_len &&
-	       (reply[2] & 0x80) != 0 && reply[4] == 0 && reply[5] == 1 &&
-	       memcmp(reply + MX_HEADER_LEN,
-		      queries_octets(q, i) + MX_HEADER_LEN,
-		      query->question_len) == 0;
+	return query_match(queries_octets(q, i), q->list[i].question_len, reply,
+			   len);
 }

@@ -1,4 +1,4 @@
-/* The sockets of policy-listen: made, taken over, removed. */
+/* The sockets of policy-listen and http-listen: made, taken over, removed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "../../src/supervisor/policy_sockets.h"
+#include "../../src/supervisor/service_sockets.h"
 #include "mx_log.h"
 
 static char folder[] = "/tmp/mx-policy-XXXXXX";
@@ -37,8 +37,8 @@ static int end(void **state)
 }
 
 static enum mx_error open_at(const char *a, const char *b,
-			     struct policy_sockets *ret,
-			     const struct policy_sockets *old,
+			     struct service_sockets *ret,
+			     const struct service_sockets *old,
 			     char error[CONTROL_ERROR_MAX])
 {
 	char set[2][128], why[MX_CONFIG_ERROR_MAX];
@@ -52,15 +52,15 @@ static enum mx_error open_at(const char *a, const char *b,
 	/* Root would become another, who has no right to this folder. */
 	free(config.user);
 	config.user = strdup(geteuid() == 0 ? "root" : "");
-	enum mx_error err = policy_sockets_open(ret, &config, old, error);
+	enum mx_error err = service_sockets_open(ret, &config, old, error);
 	mx_config_clear(&config);
 	return err;
 }
 
-static struct policy_sockets good_at(const char *a, const char *b,
-				     const struct policy_sockets *old)
+static struct service_sockets good_at(const char *a, const char *b,
+				     const struct service_sockets *old)
 {
-	struct policy_sockets sockets;
+	struct service_sockets sockets;
 	char error[CONTROL_ERROR_MAX];
 
 	if (open_at(a, b, &sockets, old, error) != MX_OK)
@@ -68,10 +68,10 @@ static struct policy_sockets good_at(const char *a, const char *b,
 	return sockets;
 }
 
-static void finish(struct policy_sockets *sockets)
+static void finish(struct service_sockets *sockets)
 {
-	policy_sockets_remove(sockets, NULL);
-	policy_sockets_close(sockets);
+	service_sockets_remove(sockets, NULL);
+	service_sockets_close(sockets);
 }
 
 /* With a port that nobody had a moment ago. */
@@ -91,7 +91,7 @@ static void free_address(char ret[MX_ADDRESS_TEXT_MAX])
 	close(fd);
 }
 
-static ino_t socket_of(const struct policy_sockets *sockets, size_t i)
+static ino_t socket_of(const struct service_sockets *sockets, size_t i)
 {
 	struct stat st;
 
@@ -101,7 +101,7 @@ static ino_t socket_of(const struct policy_sockets *sockets, size_t i)
 
 static void test_none(void **state)
 {
-	struct policy_sockets sockets = good_at("", NULL, NULL);
+	struct service_sockets sockets = good_at("", NULL, NULL);
 
 	(void)state;
 	assert_int_equal(sockets.count, 0);
@@ -116,7 +116,7 @@ static void test_both_kinds(void **state)
 	(void)state;
 	free_address(address);
 	snprintf(with_unix, sizeof with_unix, "unix:%s", path);
-	struct policy_sockets sockets = good_at(address, with_unix, NULL);
+	struct service_sockets sockets = good_at(address, with_unix, NULL);
 
 	assert_int_equal(sockets.count, 2);
 	assert_string_equal(sockets.at[0].where, address);
@@ -124,16 +124,16 @@ static void test_both_kinds(void **state)
 	assert_int_equal(lstat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0666);
 	for (size_t i = 0; i < 2; i++)
-		assert_true(policy_socket_is(&sockets.at[i]));
-	struct policy_socket wrong = sockets.at[0];
+		assert_true(service_socket_is(&sockets.at[i]));
+	struct service_socket wrong = sockets.at[0];
 
 	strcpy(wrong.where, path);
-	assert_false(policy_socket_is(&wrong));
+	assert_false(service_socket_is(&wrong));
 	wrong = sockets.at[1];
 	strcpy(wrong.where, address);
-	assert_false(policy_socket_is(&wrong));
+	assert_false(service_socket_is(&wrong));
 	wrong.fd = 0;
-	assert_false(policy_socket_is(&wrong));
+	assert_false(service_socket_is(&wrong));
 	finish(&sockets);
 	assert_int_not_equal(access(path, F_OK), 0);
 }
@@ -144,27 +144,27 @@ static void test_taken_over(void **state)
 
 	(void)state;
 	free_address(address);
-	struct policy_sockets old = good_at(address, path, NULL);
+	struct service_sockets old = good_at(address, path, NULL);
 	/* In another order, as the file may be edited. */
-	struct policy_sockets new = good_at(path, address, &old);
+	struct service_sockets new = good_at(path, address, &old);
 
 	assert_int_equal(socket_of(&new, 0), socket_of(&old, 1));
 	assert_int_equal(socket_of(&new, 1), socket_of(&old, 0));
-	policy_sockets_remove(&old, &new);
-	policy_sockets_close(&old);
+	service_sockets_remove(&old, &new);
+	service_sockets_close(&old);
 	assert_int_equal(access(path, F_OK), 0);
-	assert_true(policy_socket_is(&new.at[0]));
+	assert_true(service_socket_is(&new.at[0]));
 	finish(&new);
 }
 
 static void test_moved(void **state)
 {
 	(void)state;
-	struct policy_sockets old = good_at(path, NULL, NULL);
-	struct policy_sockets new = good_at(other_path, NULL, &old);
+	struct service_sockets old = good_at(path, NULL, NULL);
+	struct service_sockets new = good_at(other_path, NULL, &old);
 
-	policy_sockets_remove(&old, &new);
-	policy_sockets_close(&old);
+	service_sockets_remove(&old, &new);
+	service_sockets_close(&old);
 	assert_int_not_equal(access(path, F_OK), 0);
 	assert_int_equal(access(other_path, F_OK), 0);
 	finish(&new);
@@ -174,13 +174,13 @@ static void test_moved(void **state)
 static void test_file_gone(void **state)
 {
 	(void)state;
-	struct policy_sockets old = good_at(path, NULL, NULL);
+	struct service_sockets old = good_at(path, NULL, NULL);
 
 	assert_int_equal(unlink(path), 0);
-	struct policy_sockets new = good_at(path, NULL, &old);
+	struct service_sockets new = good_at(path, NULL, &old);
 
 	assert_int_not_equal(socket_of(&new, 0), socket_of(&old, 0));
-	policy_sockets_close(&old);
+	service_sockets_close(&old);
 	assert_int_equal(access(path, F_OK), 0);
 	finish(&new);
 }
@@ -189,11 +189,11 @@ static void test_file_gone(void **state)
 static void test_in_use(void **state)
 {
 	char address[MX_ADDRESS_TEXT_MAX], error[CONTROL_ERROR_MAX], words[160];
-	struct policy_sockets second;
+	struct service_sockets second;
 
 	(void)state;
 	free_address(address);
-	struct policy_sockets first = good_at(address, NULL, NULL);
+	struct service_sockets first = good_at(address, NULL, NULL);
 
 	assert_int_equal(open_at(path, address, &second, NULL, error),
 			 MX_E_SYSTEM);
@@ -209,7 +209,7 @@ static void test_in_use(void **state)
 static void test_other_file(void **state)
 {
 	char error[CONTROL_ERROR_MAX];
-	struct policy_sockets sockets;
+	struct service_sockets sockets;
 	FILE *file = fopen(path, "w");
 
 	(void)state;

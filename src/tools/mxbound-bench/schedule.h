@@ -6,8 +6,8 @@
  *
  * Units    ns on whatever clock start_ns is of; rate: queries a second.
  */
-#ifndef BENCH_SCHEDULE_H
-#define BENCH_SCHEDULE_H
+#ifndef SCHEDULE_H
+#define SCHEDULE_H
 
 #include <stdint.h>
 

@@ -10,8 +10,8 @@
  * Units    nanoseconds.
  * Threads  none of its own: one histogram, one thread.
  */
-#ifndef BENCH_HISTOGRAM_H
-#define BENCH_HISTOGRAM_H
+#ifndef HISTOGRAM_H
+#define HISTOGRAM_H
 
 #include <stdint.h>
 
