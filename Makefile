@@ -8,6 +8,8 @@
 #   make differential    everything asked of mxbound and of Unbound
 #   make attack-table    what name servers that attack make us send
 #   make fuzz TIME=60    each fuzz target for that long (clang)
+#   make soak TIME=600   a bad day, and what it leaves behind: a table, a plot
+#   make coverage        lines that the tests reach, by folder (gcov)
 #   make bench           figures beside the floor and the peers (bench-deps first)
 #   make libmxroute      the route engine as a library for other programs
 #   make docs            README's table of options, shells' completion, options in
@@ -22,8 +24,10 @@ ifeq ($(origin CC),default)
 CC := gcc
 endif
 SAN ?=
+SOAK_TIME := $(or $(TIME),600)
 comma := ,
-BUILD := build$(if $(SAN),/$(subst $(comma),-,$(SAN)))$(if $(filter clang%,$(CC)),/clang)
+COVERAGE ?=
+BUILD := build$(if $(COVERAGE),/coverage)$(if $(SAN),/$(subst $(comma),-,$(SAN)))$(if $(filter clang%,$(CC)),/clang)
 
 # Packages of Debian 12: to build, and beyond that to test.
 BUILD_PACKAGES := gcc libc6-dev make libunbound-dev libevent-dev libjemalloc-dev libsodium-dev libjansson-dev \
@@ -48,6 +52,10 @@ CFLAGS += -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefi
 LDFLAGS += -fsanitize=$(SAN)
 CPPFLAGS += -DMX_SANITIZED=1
 endif
+ifneq ($(COVERAGE),)
+CFLAGS += --coverage -fprofile-update=atomic
+LDFLAGS += --coverage
+endif
 LDFLAGS += -pthread -Wl,-z,relro,-z,now
 
 PREFIX ?= /usr/local
@@ -66,7 +74,7 @@ endif
 # The front is optimised as a whole when it is linked: a hit goes through a
 # dozen small functions of four layers. Objects hold plain code too, which is
 # what all else is linked from, so that only one link takes long.
-ifeq ($(SAN)$(filter clang%,$(CC)),)
+ifeq ($(SAN)$(COVERAGE)$(filter clang%,$(CC)),)
 CFLAGS += -flto=auto -ffat-lto-objects
 LDFLAGS += -fno-lto
 endif
@@ -305,6 +313,20 @@ differential: setup-check
 	@$(MAKE) --no-print-directory $(PARALLEL) all
 	@MX_BUILD=$(BUILD) tests/lab/lab run -- \
 		/usr/bin/python3 tests/system/differential.py
+
+# TIME is also that of "make fuzz", each its own if unset.
+.PHONY: soak
+soak: setup-check
+	@$(MAKE) --no-print-directory $(PARALLEL) all
+	@MX_BUILD=$(BUILD) tests/lab/lab run -- /usr/bin/python3 tests/soak/soak.py \
+		--time $(SOAK_TIME) --plot $(BUILD)/soak.svg --logs $(BUILD)/soak-logs
+
+# A build of its own, run without the sandbox, which lets nobody write counts.
+.PHONY: coverage
+coverage: setup-check
+	@$(MAKE) --no-print-directory $(PARALLEL) COVERAGE=1 all fakes unit-programs libmxroute \
+		fuzz-replay
+	@/usr/bin/python3 tests/coverage.py build/coverage
 
 .PHONY: attack-table
 attack-table: setup-check

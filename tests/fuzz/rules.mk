@@ -2,8 +2,8 @@
 # checks claims about the result. With clang they are driven by libFuzzer,
 # without it replay.c hands them the corpus.
 #
-#   make fuzz TIME=60    each target for that long, from its corpus on; what
-#                        is new goes to build/fuzz/corpus, a crash to build/fuzz
+#   make fuzz TIME=60    each target for that long, from its corpus on, as many
+#                        at once as there are processors, and a table (run.py)
 #   make fuzz-replay     the corpora alone, any compiler, with SAN= too
 #
 # A target links the wire layer unless fuzz_layer_<target> names another.
@@ -11,9 +11,10 @@
 FUZZ_CC := clang
 FUZZ_FLAGS := -O1 -g -std=c11 -fno-strict-aliasing -fno-omit-frame-pointer -pthread \
 	-U_FORTIFY_SOURCE -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
-FUZZ_MAX_LEN := 66000
 TIME ?= 60
 
+fuzz_layer_fuzz_base_config := base
+fuzz_layer_fuzz_cache_snapshot := cache
 fuzz_layer_fuzz_mail_next := mail
 fuzz_layer_fuzz_mail_route := mail
 fuzz_layer_fuzz_mail_sts := mail
@@ -42,12 +43,7 @@ $(foreach f,$(FUZZ),$(eval $(call fuzz_rules,$(f))))
 
 .PHONY: fuzz fuzz-replay
 fuzz: $(FUZZ:%=build/fuzz/%)
-	@for f in $(FUZZ); do \
-		echo "== $$f"; mkdir -p build/fuzz/corpus/$$f; \
-		build/fuzz/$$f -max_total_time=$(TIME) -max_len=$(FUZZ_MAX_LEN) -timeout=5 \
-			-print_final_stats=1 -verbosity=0 -artifact_prefix=build/fuzz/$$f- \
-			build/fuzz/corpus/$$f tests/fuzz/corpus/$$f || exit 1; \
-	done
+	@/usr/bin/python3 tests/fuzz/run.py $(TIME) $(FUZZ)
 
 fuzz-replay: $(FUZZ:%=$(BUILD)/replay/%)
 	@for f in $(FUZZ); do \

@@ -17,7 +17,7 @@ NEED_ACCOUNTS = {"test_postfix.py"}
 # These take longest, so they are begun first.
 LONG = ["test_supervisor.py", "test_ctl.py", "test_policy.py", "test_fetcher.py", "test_sts.py",
         "test_stale.py", "test_resolver.py", "test_keep_warm.py", "test_lookup.py", "test_tcp.py",
-        "test_attackers.py", "test_mail_facts.py", "test_load.py"]
+        "test_attackers.py", "test_mail_facts.py", "test_soak.py", "test_load.py"]
 
 
 def order(name):
