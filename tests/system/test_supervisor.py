@@ -23,6 +23,7 @@ from mxbound import free_port
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / os.environ.get("MX_BUILD", "build")
 SANITIZED = "address" in str(BUILD) or "thread" in str(BUILD)
+OTHERS = "192.0.2.0/24 allow"         # listening for others wants a rule
 SLOW_RUN = 3 if SANITIZED else 1     # as MX_SLOWDOWN_RUN
 SLOW_START = 10 if SANITIZED else 1  # as MX_SLOWDOWN_START
 
