@@ -37,8 +37,8 @@ def reply(question, rcode=dns.rcode.NOERROR, ad=True, rrs=()):
 @pytest.mark.parametrize("question, octets, cd, what", (
     (MX, reply(MX, rrs=[MX_RRS]), False, answers.RIGHT),
     (MX, reply(MX, ad=False, rrs=[MX_RRS]), False, answers.WRONG),
-    (MX, reply(MX, rrs=[MX_RRS[:1] and dns.rrset.from_rdata("healthy.lab.", 60, MX_RRS[0])]),
-     False, answers.WRONG),
+    (MX, reply(MX, rrs=[dns.rrset.from_rdata("healthy.lab.", 60, MX_RRS[0])]), False,
+     answers.WRONG),
     (MX, reply(MX), False, answers.WRONG),
     (MX, reply(MX, dns.rcode.NXDOMAIN), False, answers.WRONG),
     (MX, reply(SPOILT, rrs=[MX_RRS]), False, answers.WRONG),
