@@ -24,6 +24,7 @@ struct rule {
 struct mx_limits {
 	struct rule *rules; /* longest prefix first */
 	size_t rule_count;
+	bool loopback_allowed; /* all of it: no need to look at rules */
 	uint32_t in_flight_max, client_max, tcp_max, tcp_client_max;
 	uint32_t question_share, tcp_share; /* of one worker */
 	_Atomic uint32_t waiting, questions, tcp;
@@ -63,6 +64,54 @@ static struct rule rule_of(const struct mx_acl_rule *from)
 	return rule;
 }
 
+static struct bits bits_of(const uint8_t *octets, size_t len)
+{
+	struct bits bits = { { 0, 0 } };
+
+	if (len == 4)
+		memcpy(&bits, octets, 4);
+	else
+		memcpy(&bits, octets, 16);
+	return bits;
+}
+
+static bool in_prefix(const struct bits *address, const struct rule *rule)
+{
+	return (address->at[0] & rule->mask.at[0]) == rule->prefix.at[0] &&
+	       (address->at[1] & rule->mask.at[1]) == rule->prefix.at[1];
+}
+
+/* Most of what asks comes from 127.0.0.0/8 and ::1. */
+static bool loopback_allowed(const struct mx_acl_rule *longest_first,
+			     size_t count)
+{
+	bool v4 = false, v6 = false, v4_known = false, v6_known = false;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct mx_acl_rule *rule = &longest_first[i];
+		bool allow = rule->action == MX_ACL_ALLOW;
+
+		if (rule->family == AF_INET && !v4_known) {
+			uint8_t bits = rule->prefix_bits;
+			unsigned mask = bits < 8 ? 0xff00u >> bits & 0xff : 0xff;
+
+			if ((rule->prefix[0] & mask) != (127 & mask))
+				continue;
+			/* A part of it, refused, or the first that is about
+			 * all of it. */
+			v4 = allow;
+			v4_known = bits <= 8 || !allow;
+		} else if (rule->family == AF_INET6 && !v6_known) {
+			struct rule whole = rule_of(rule);
+			struct bits one = bits_of(in6addr_loopback.s6_addr, 16);
+
+			v6_known = in_prefix(&one, &whole);
+			v6 = v6_known && allow;
+		}
+	}
+	return v4 && v4_known && v6;
+}
+
 static bool read_rules(struct mx_limits *limits, const struct mx_texts *texts)
 {
 	struct mx_acl_rule *read = calloc(texts->count + 1, sizeof(*read));
@@ -81,6 +130,7 @@ static bool read_rules(struct mx_limits *limits, const struct mx_texts *texts)
 	for (size_t i = 0; i < count; i++)
 		limits->rules[i] = rule_of(&read[i]);
 	limits->rule_count = count;
+	limits->loopback_allowed = loopback_allowed(read, count);
 	free(read);
 	return true;
 }
@@ -148,28 +198,15 @@ static const uint8_t *address_octets(const struct sockaddr *peer, int *family,
 	return (const uint8_t *)&((const struct sockaddr_in *)peer)->sin_addr;
 }
 
-static struct bits bits_of(const uint8_t *octets, size_t len)
-{
-	struct bits bits = { { 0, 0 } };
-
-	if (len == 4)
-		memcpy(&bits, octets, 4);
-	else
-		memcpy(&bits, octets, 16);
-	return bits;
-}
-
-static bool in_prefix(const struct bits *address, const struct rule *rule)
-{
-	return (address->at[0] & rule->mask.at[0]) == rule->prefix.at[0] &&
-	       (address->at[1] & rule->mask.at[1]) == rule->prefix.at[1];
-}
-
 enum mx_acl_action limits_acl(const struct mx_limits *limits,
 			      const struct sockaddr *peer)
 {
 	int family;
 	size_t len;
+
+	if (limits->loopback_allowed && limits_loopback(peer))
+		return MX_ACL_ALLOW;
+
 	const uint8_t *octets = address_octets(peer, &family, &len);
 	struct bits address = bits_of(octets, len);
 

@@ -126,6 +126,48 @@ static void longest_prefix_decides(void **state)
 	limits_free(limits);
 }
 
+/* Of this host's own addresses some may be kept out. */
+static void parts_of_loopback(void **state)
+{
+	static const struct {
+		const char *rules[3];
+		const char *from;
+		enum mx_acl_action want;
+	} rows[] = {
+		{ { "127.0.0.0/8 refuse" }, "127.0.0.1", MX_ACL_REFUSE },
+		{ { "127.0.0.0/8 allow", "127.5.0.0/16 drop", "::1 allow" },
+		  "127.5.0.1", MX_ACL_DROP },
+		{ { "127.0.0.0/8 allow", "127.5.0.0/16 drop", "::1 allow" },
+		  "127.6.0.1", MX_ACL_ALLOW },
+		{ { "0.0.0.0/0 allow", "::/0 allow" }, "127.0.0.1", MX_ACL_ALLOW },
+		{ { "0.0.0.0/0 allow", "::/0 allow" }, "::1", MX_ACL_ALLOW },
+		{ { "0.0.0.0/0 allow", "::/0 allow", "126.0.0.0/7 refuse" },
+		  "127.0.0.1", MX_ACL_REFUSE },
+		{ { "0.0.0.0/0 allow", "::/0 allow", "::1 drop" }, "::1",
+		  MX_ACL_DROP },
+		{ { "0.0.0.0/0 refuse", "127.0.0.1 allow", "::1 allow" },
+		  "127.0.0.2", MX_ACL_REFUSE },
+		{ { "127.0.0.1 allow", "127.0.0.2 refuse", "0.0.0.0/0 allow" },
+		  "127.0.0.2", MX_ACL_REFUSE },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		char text[3][64], *sets[3];
+		size_t count = 0;
+
+		for (; count < 3 && rows[i].rules[count]; count++) {
+			snprintf(text[count], sizeof text[count],
+				 "access-control=%s", rows[i].rules[count]);
+			sets[count] = text[count];
+		}
+		struct mx_limits *limits = limits_with(sets, count);
+		if (acl(limits, rows[i].from) != rows[i].want)
+			fail_msg("row %zu: %s", i, rows[i].from);
+		limits_free(limits);
+	}
+}
+
 /* A client is an address: no port, and the same in both of IPv4's forms. */
 static void clients(void **state)
 {
@@ -406,6 +448,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(acl_by_default),
 		cmocka_unit_test(longest_prefix_decides),
+		cmocka_unit_test(parts_of_loopback),
 		cmocka_unit_test(clients),
 		cmocka_unit_test(waiting),
 		cmocka_unit_test(questions),
