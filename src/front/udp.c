@@ -56,9 +56,9 @@ struct udp_asking {
 	struct asking asking; /* first: deliver casts back */
 	struct udp *udp;
 	TAILQ_ENTRY(udp_asking) link;
-	struct udp_path path;
-	bool certain;	  /* as in struct ask */
+	bool certain; /* as in struct ask */
 	mx_instant since;
+	struct udp_path path; /* last: a cmsghdr ends in data */
 };
 
 /* What stays as it is, whatever comes. */

@@ -132,7 +132,7 @@ static void open_to_others(void **state)
 	};
 	static const char *const right[] = {
 		"listen: 127.0.0.2@53\nlisten: ::1@53\n",
-		"listen: 192.0.2.1\n" OTHERS,
+		("listen: 192.0.2.1\n" OTHERS),
 		"listen: 0.0.0.0@53\naccess-control: 0.0.0.0/0 refuse\n",
 	};
 	char error[MX_CONFIG_ERROR_MAX];
