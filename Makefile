@@ -197,13 +197,21 @@ $(BUILD)/tests/$(1): $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/unit/$(1).
 endef
 $(foreach t,$(UNIT),$(eval $(call unit_rules,$(t))))
 
-# All of them run, whatever the first says.
+# All of them run, whatever the first says, as many at once as there are
+# processors, those that take longest first. What one says stays together.
 .PHONY: unit unit-programs
 unit-programs: $(UNIT:%=$(BUILD)/tests/%)
 unit: unit-programs
-	@failed=; for t in $(UNIT); do echo "== $(BUILD)/tests/$$t"; \
-		timeout 300 $(BUILD)/tests/$$t || failed="$$failed $$t"; done; \
-	if [ -n "$$failed" ]; then echo "unit: failed:$$failed" >&2; exit 1; fi
+	@rm -rf $(BUILD)/unit; mkdir -p $(BUILD)/unit
+	@printf '%s\n' $(filter model_%,$(UNIT)) $(filter test_%,$(UNIT)) | \
+		xargs -P "$$(nproc)" -I NAME sh -c 'cd $(BUILD)/unit; \
+		status=0; (cd $(CURDIR) && timeout 300 $(BUILD)/tests/NAME) \
+			>NAME.log 2>&1 || status=$$?; \
+		[ $$status = 0 ] || echo "status $$status" >NAME.failed; \
+		flock . sh -c "echo == $(BUILD)/tests/NAME; cat NAME.log"'
+	@for f in $(BUILD)/unit/*.failed; do [ -e "$$f" ] || continue; \
+		echo "unit: failed: $$(basename "$$f" .failed): $$(cat "$$f")" >&2; \
+		failed=yes; done; [ -z "$${failed-}" ]
 
 # Stand-ins for the children, which fail in whatever way a test of the
 # supervisor wants.

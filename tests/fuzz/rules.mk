@@ -46,6 +46,6 @@ fuzz: $(FUZZ:%=build/fuzz/%)
 	@/usr/bin/python3 tests/fuzz/run.py $(TIME) $(FUZZ)
 
 fuzz-replay: $(FUZZ:%=$(BUILD)/replay/%)
-	@for f in $(FUZZ); do \
-		echo "== $$f"; timeout 300 $(BUILD)/replay/$$f tests/fuzz/corpus/$$f || exit 1; \
-	done
+	@printf '%s\n' $(FUZZ) | xargs -P "$$(nproc)" -I NAME sh -c ' \
+		said=$$(timeout 300 $(BUILD)/replay/NAME tests/fuzz/corpus/NAME 2>&1); \
+		status=$$?; printf "== NAME\n%s\n" "$$said"; exit $$status'

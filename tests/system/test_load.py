@@ -7,6 +7,7 @@ table of the lab says, and after the load a sample is compared with Unbound.
 import os
 import re
 import subprocess
+import time
 from pathlib import Path
 
 import differential
@@ -64,6 +65,11 @@ def test_load(tmp_path):
         results += [dnsperf(server, asked, TOTAL // 4, "tcp"),
                     dnsperf(server, asked, TOTAL // 2, "udp")]
         after = resident_kib(pids), descriptors(pids)
+        # A resolver that still asks servers that do not answer gives up in time.
+        patience = time.monotonic() + 70
+        while after[1] > before[1] + 8 and time.monotonic() < patience:
+            time.sleep(0.2)
+            after = after[0], descriptors(pids)
         assert pids == server.fronts() + server.resolvers(), server.log()
         total = sum(sent for sent, _, _ in results)
         print(f"{total} queries; resident {before[0]} then {after[0]} KiB; "
