@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "histogram.h"
+#include "../src/tools/mxbound-bench/histogram.h"
 
 #define CONNECTIONS_MAX 1024u
 #define KEYS_MAX 100000u
