@@ -18,6 +18,7 @@ fuzz_layer_fuzz_cache_snapshot := cache
 fuzz_layer_fuzz_mail_next := mail
 fuzz_layer_fuzz_mail_route := mail
 fuzz_layer_fuzz_mail_sts := mail
+fuzz_layer_fuzz_mail_sts_answer := mail
 fuzz_layer_fuzz_front_tcp := front
 fuzz_layer_fuzz_front_answer := front
 fuzz_layer_fuzz_admin_request := admin
