@@ -60,5 +60,9 @@ enum mx_error mx_handover_send(int sock, const struct mx_handover *m);
  * EPROTO for a message of wrong shape, which was consumed). Received
  * descriptors are close-on-exec. */
 int mx_handover_receive(int sock, struct mx_handover *ret);
+/* The next message of MX_HANDOVER_FD, waited for, whether that blocks or not;
+ * malformed ones are logged and passed over. 1: *ret filled; 0: the supervisor
+ * is gone. */
+int mx_handover_wait(struct mx_handover *ret);
 
 #endif

@@ -2,9 +2,12 @@
 #include "mx_handover.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "mx_log.h"
 
 /* What travels; the descriptor goes beside it (unix(7), SCM_RIGHTS). */
 struct datagram {
@@ -107,4 +110,23 @@ int mx_handover_receive(int sock, struct mx_handover *ret)
 	}
 	*ret = (struct mx_handover){ d.type, d.a, d.b, fd };
 	return 1;
+}
+
+int mx_handover_wait(struct mx_handover *ret)
+{
+	for (;;) {
+		struct pollfd p = { .fd = MX_HANDOVER_FD, .events = POLLIN };
+		int got;
+
+		if (poll(&p, 1, -1) < 0 && errno != EINTR)
+			return 0;
+		got = mx_handover_receive(MX_HANDOVER_FD, ret);
+		if (got >= 0)
+			return got;
+		if (errno == EPROTO)
+			mx_log(MX_LOG_WARNING, "malformed message on the "
+					       "control socket dropped");
+		else if (errno != EAGAIN && errno != EINTR)
+			return 0;
+	}
 }

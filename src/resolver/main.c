@@ -10,7 +10,6 @@
  */
 #include <errno.h>
 #include <event2/event.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -274,26 +273,6 @@ static bool control_socket_given(void)
 	       family == AF_UNIX;
 }
 
-/* 1: *ret filled; 0: the supervisor is gone. */
-static int receive_blocking(struct mx_handover *ret)
-{
-	for (;;) {
-		struct pollfd p = { .fd = MX_HANDOVER_FD, .events = POLLIN };
-		int n;
-
-		if (poll(&p, 1, -1) < 0 && errno != EINTR)
-			return 0;
-		n = mx_handover_receive(MX_HANDOVER_FD, ret);
-		if (n >= 0)
-			return n;
-		if (errno == EPROTO)
-			mx_log(MX_LOG_WARNING, "malformed message on the "
-					       "control socket dropped");
-		else if (errno != EAGAIN && errno != EINTR)
-			return 0;
-	}
-}
-
 static void take_channel(struct resolver *r, struct mx_handover *m)
 {
 	if (m->fd < 0)
@@ -534,7 +513,7 @@ static bool set_up(struct resolver *r)
 	struct mx_handover m;
 	bool ok = true;
 
-	while (ok && receive_blocking(&m) == 1) {
+	while (ok && mx_handover_wait(&m) == 1) {
 		switch (m.type) {
 		case MX_HANDOVER_CONFIG:
 			ok = take_config(r, m.fd) && make_channels(r);

@@ -8,7 +8,6 @@
  * before the account is changed: from then on none is opened.
  */
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -146,29 +145,13 @@ static bool take_config(struct fetcher *f, int fd)
 	return true;
 }
 
-static int receive_blocking(struct mx_handover *ret)
-{
-	for (;;) {
-		struct pollfd p = { .fd = MX_HANDOVER_FD, .events = POLLIN };
-		int got;
-
-		if (poll(&p, 1, -1) < 0 && errno != EINTR)
-			return 0;
-		got = mx_handover_receive(MX_HANDOVER_FD, ret);
-		if (got >= 0)
-			return got;
-		if (errno != EAGAIN && errno != EINTR && errno != EPROTO)
-			return 0;
-	}
-}
-
 /* Everything up to GO. */
 static bool set_up(struct fetcher *f)
 {
 	struct mx_handover m;
 	bool ok = true;
 
-	while (ok && receive_blocking(&m) == 1) {
+	while (ok && mx_handover_wait(&m) == 1) {
 		switch (m.type) {
 		case MX_HANDOVER_CONFIG:
 			ok = take_config(f, m.fd);
