@@ -6,7 +6,6 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <jansson.h>
-#include <poll.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +16,7 @@
 #include "acceptor.h"
 #include "mx_control.h"
 #include "request.h"
+#include "stream.h"
 
 /* A line and the beginning of others. */
 #define INPUT_MAX (4u * MX_CONTROL_LINE_MAX)
@@ -244,20 +244,6 @@ static bool next_line(struct conn *conn, char *line, size_t *ret_len)
 	return true;
 }
 
-/* What is not looked at yet waits on the client's side, past a bound. By hand:
- * bufferevent_setwatermark() crashes where it gets no memory. */
-static void hold_back(struct conn *conn)
-{
-	bool full = evbuffer_get_length(input(conn)) >= INPUT_MAX;
-
-	if (full && !conn->held) {
-		bufferevent_disable(conn->bev, EV_READ);
-		conn->held = true;
-	} else if (!full && conn->held && !conn->ended) {
-		conn->held = bufferevent_enable(conn->bev, EV_READ) != 0;
-	}
-}
-
 /* So far as bounds allow. May free conn. */
 static void read_lines(struct conn *conn)
 {
@@ -271,7 +257,8 @@ static void read_lines(struct conn *conn)
 		take_line(conn, line, len);
 		lines++;
 	}
-	hold_back(conn);
+	stream_hold_back(conn->bev, INPUT_MAX, !conn->ended,
+			 &conn->held);
 	if (lines == LINES_PER_WAKEUP)
 		read_more_soon(conn);
 	else if (conn->ended && idle(conn) &&
@@ -295,19 +282,12 @@ static void on_read(struct bufferevent *bev, void *arg)
 /* ---- connections ---- */
 
 /* Its end: of a peer that is gone altogether, or of what it sends. */
-static bool peer_is_gone(const struct conn *conn)
-{
-	struct pollfd p = { .fd = bufferevent_getfd(conn->bev) };
-
-	return poll(&p, 1, 0) == 1 && (p.revents & (POLLHUP | POLLERR)) != 0;
-}
-
 static void on_event(struct bufferevent *bev, short what, void *arg)
 {
 	struct conn *conn = arg;
 
 	(void)bev;
-	if ((what & BEV_EVENT_EOF) == 0 || peer_is_gone(conn)) {
+	if ((what & BEV_EVENT_EOF) == 0 || stream_peer_is_gone(conn->bev)) {
 		conn_free(conn);
 		return;
 	}

@@ -3,7 +3,6 @@
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "../admin/acceptor.h"
+#include "../admin/stream.h"
 #include "mx_policy.h"
 #include "socketmap.h"
 
@@ -361,20 +361,6 @@ static bool may_come(const struct conn *conn)
 	return !conn->lost && (!conn->ended || conn->confused);
 }
 
-/* What is not looked at yet waits on the client's side, past a bound. By hand:
- * bufferevent_setwatermark() crashes where it gets no memory. */
-static void hold_back(struct conn *conn)
-{
-	bool full = evbuffer_get_length(input(conn)) >= 2 * SOCKETMAP_INPUT_MAX;
-
-	if (full && !conn->held) {
-		bufferevent_disable(conn->bev, EV_READ);
-		conn->held = true;
-	} else if (!full && conn->held && may_come(conn)) {
-		conn->held = bufferevent_enable(conn->bev, EV_READ) != 0;
-	}
-}
-
 /* So far as bounds allow. May free conn. */
 static void read_requests(struct conn *conn)
 {
@@ -386,7 +372,8 @@ static void read_requests(struct conn *conn)
 		taken++;
 	if (conn->confused)
 		evbuffer_drain(input(conn), evbuffer_get_length(input(conn)));
-	hold_back(conn);
+	stream_hold_back(conn->bev, 2 * SOCKETMAP_INPUT_MAX, may_come(conn),
+			 &conn->held);
 	if (taken == REQUESTS_PER_WAKEUP)
 		event_active(conn->more, 0, 0);
 	else
@@ -409,20 +396,13 @@ static void on_read(struct bufferevent *bev, void *arg)
 /* ---- connections ---- */
 
 /* Its end: of a peer that is gone altogether, or of what it sends. */
-static bool peer_is_gone(const struct conn *conn)
-{
-	struct pollfd p = { .fd = bufferevent_getfd(conn->bev) };
-
-	return poll(&p, 1, 0) == 1 && (p.revents & (POLLHUP | POLLERR)) != 0;
-}
-
 static void on_event(struct bufferevent *bev, short what, void *arg)
 {
 	struct conn *conn = arg;
 
 	(void)bev;
 	if ((what & BEV_EVENT_EOF) == 0 || conn->lingering ||
-	    peer_is_gone(conn)) {
+	    stream_peer_is_gone(conn->bev)) {
 		conn_free(conn);
 		return;
 	}
